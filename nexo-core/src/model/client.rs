@@ -1,0 +1,221 @@
+//! Clients: the people and companies that an account sells to.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Entity, FieldError, Id, User, Validate, Validator};
+
+/// Whether a client is a natural person or an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKind {
+    /// A natural person.
+    Person,
+    /// An organisation.
+    #[default]
+    Company,
+}
+
+/// Where a client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientStatus {
+    /// Not yet a customer.
+    #[default]
+    Lead,
+    /// A customer.
+    Active,
+    /// No longer a customer.
+    Inactive,
+}
+
+/// A client as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Identifier, chosen by the server.
+    pub id: Id<Client>,
+    /// Full or company name.
+    pub name: String,
+    /// Person or company.
+    pub kind: ClientKind,
+    /// E-mail address, in lower case.
+    pub email: Option<String>,
+    /// Phone number, as given.
+    pub phone: Option<String>,
+    /// `http` or `https` address.
+    pub website: Option<String>,
+    /// Postal address, one or several lines.
+    pub address: Option<String>,
+    /// Where the client stands.
+    pub status: ClientStatus,
+    /// Labels, without duplicates, in the order given.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub notes: Option<String>,
+    /// 1 when created, one more at each change. Also the `ETag`.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Who created it; absent if a job without a user did.
+    pub created_by: Option<Id<User>>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A client to create, or the whole new content of one to replace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    /// Full or company name, 1 to 200 characters.
+    pub name: String,
+    /// Person or company; a company if absent.
+    #[serde(default)]
+    pub kind: ClientKind,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Phone number, up to 40 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// `http` or `https` address, up to 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// Postal address, up to 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Where the client stands; a lead if absent.
+    #[serde(default)]
+    pub status: ClientStatus,
+    /// Up to 50 labels of up to 50 characters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Free text, up to 10,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+impl NewClient {
+    /// A client with this name and nothing else.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+}
+
+/// The fields of a client to change; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPatch {
+    /// New name; it cannot be cleared.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub name: Change<String>,
+    /// New kind; it cannot be cleared.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub kind: Change<ClientKind>,
+    /// New e-mail address.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub email: Change<String>,
+    /// New phone number.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub phone: Change<String>,
+    /// New web address.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub website: Change<String>,
+    /// New postal address.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub address: Change<String>,
+    /// New status; it cannot be cleared.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub status: Change<ClientStatus>,
+    /// The whole new list of labels; `null` means none.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub tags: Change<Vec<String>>,
+    /// New notes.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub notes: Change<String>,
+}
+
+impl Entity for Client {
+    type New = NewClient;
+    type Patch = ClientPatch;
+
+    const COLLECTION: &'static str = "clients";
+    const SORTS: &'static [&'static str] = &["created_at", "updated_at", "name"];
+
+    fn id(&self) -> Id<Self> {
+        self.id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Validate for NewClient {
+    fn validate(&self) -> Result<(), Vec<FieldError>> {
+        let mut check = Validator::new();
+        check.text("name", &self.name, 1, NAME_MAX);
+        optional_fields(
+            &mut check,
+            self.email.as_deref(),
+            self.phone.as_deref(),
+            self.website.as_deref(),
+            self.address.as_deref(),
+            self.notes.as_deref(),
+        );
+        check.labels("tags", &self.tags);
+        check.finish()
+    }
+}
+
+impl Validate for ClientPatch {
+    fn validate(&self) -> Result<(), Vec<FieldError>> {
+        let mut check = Validator::new();
+        check.not_cleared("name", &self.name);
+        check.not_cleared("kind", &self.kind);
+        check.not_cleared("status", &self.status);
+        if let Some(name) = self.name.value() {
+            check.text("name", name, 1, NAME_MAX);
+        }
+        optional_fields(
+            &mut check,
+            self.email.value().map(String::as_str),
+            self.phone.value().map(String::as_str),
+            self.website.value().map(String::as_str),
+            self.address.value().map(String::as_str),
+            self.notes.value().map(String::as_str),
+        );
+        if let Some(tags) = self.tags.value() {
+            check.labels("tags", tags);
+        }
+        check.finish()
+    }
+}
+
+const NAME_MAX: usize = 200;
+
+fn optional_fields(
+    check: &mut Validator,
+    email: Option<&str>,
+    phone: Option<&str>,
+    website: Option<&str>,
+    address: Option<&str>,
+    notes: Option<&str>,
+) {
+    if let Some(email) = email {
+        check.email("email", email);
+    }
+    if let Some(phone) = phone {
+        check.phone("phone", phone);
+    }
+    if let Some(website) = website {
+        check.web_address("website", website);
+    }
+    if let Some(address) = address {
+        check.text("address", address, 1, 500);
+    }
+    if let Some(notes) = notes {
+        check.text("notes", notes, 1, 10_000);
+    }
+}

@@ -1,0 +1,27 @@
+//! What every entity of the CRM has on the wire.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Id, Validate};
+
+/// A kind of record: its shapes on the wire and where it lives.
+///
+/// Storage is the `Table` trait of the `repo` module, so that the SDK does not
+/// need a database driver to name a client.
+pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + Sized + 'static {
+    /// What a caller gives to create or to replace a record.
+    type New: Serialize + DeserializeOwned + Validate + Send + Sync;
+    /// What a caller gives to change some fields of a record.
+    type Patch: Serialize + DeserializeOwned + Validate + Send + Sync;
+
+    /// The collection's segment in a URL: `clients`.
+    const COLLECTION: &'static str;
+    /// The columns that a list can be sorted by, the default first.
+    const SORTS: &'static [&'static str];
+
+    /// The record's identifier.
+    fn id(&self) -> Id<Self>;
+    /// The record's version: 1 when created, one more at each change.
+    fn version(&self) -> i64;
+}

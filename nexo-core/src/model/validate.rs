@@ -1,0 +1,142 @@
+//! Checks of form, the same in the SDK, the server and an embedding program.
+
+use super::{Change, FieldCode, FieldError};
+
+/// A value that can say which of its fields are not acceptable.
+pub trait Validate {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// All fields that are refused, not only the first.
+    fn validate(&self) -> Result<(), Vec<FieldError>>;
+}
+
+/// Collects refusals field by field.
+#[derive(Debug, Default)]
+pub struct Validator {
+    errors: Vec<FieldError>,
+}
+
+impl Validator {
+    /// Nothing refused yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Refuses `field`.
+    pub fn refuse(
+        &mut self,
+        field: impl Into<String>,
+        code: FieldCode,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) {
+        self.errors.push(FieldError::new(field, code, message));
+    }
+
+    /// Text of `min` to `max` characters, not all blank, without U+0000, which
+    /// PostgreSQL cannot store.
+    pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        if text.contains('\0') {
+            self.refuse(
+                field,
+                FieldCode::InvalidCharacter,
+                "must not contain the character U+0000",
+            );
+            return;
+        }
+        if min > 0 && text.trim().is_empty() {
+            self.refuse(field, FieldCode::Required, "must not be empty");
+            return;
+        }
+        // A character has at most 4 bytes: count only where it can matter.
+        let count = if text.len() <= max && min <= 1 { return } else { text.chars().count() };
+        if count < min {
+            self.refuse(field, FieldCode::TooShort, format!("must have at least {min} characters"));
+        } else if count > max {
+            self.refuse(field, FieldCode::TooLong, format!("must have at most {max} characters"));
+        }
+    }
+
+    /// One e-mail address. What only the mail system can know is not asked.
+    pub fn email(&mut self, field: &str, email: &str) {
+        if !is_email(email.trim()) {
+            self.refuse(field, FieldCode::InvalidFormat, "must be an e-mail address");
+        }
+    }
+
+    /// A phone number as people write it: up to 40 characters, a digit at least.
+    pub fn phone(&mut self, field: &str, phone: &str) {
+        let written = |c: char| c.is_ascii_digit() || " +-./()#*,;xX".contains(c);
+        let plausible = phone.chars().any(|c| c.is_ascii_digit()) && phone.chars().all(written);
+        if !plausible || phone.len() > 40 {
+            self.refuse(
+                field,
+                FieldCode::InvalidFormat,
+                "must be a phone number of up to 40 characters",
+            );
+        }
+    }
+
+    /// An `http` or `https` address. Other schemes (`javascript:`) could hurt
+    /// whoever shows the value as a link.
+    pub fn web_address(&mut self, field: &str, address: &str) {
+        let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+        let clean = !address.chars().any(|c| c.is_whitespace() || c.is_control());
+        let has_host =
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
+        if !clean || !has_host || address.chars().count() > 500 {
+            self.refuse(
+                field,
+                FieldCode::InvalidFormat,
+                "must be an http:// or https:// address of up to 500 characters",
+            );
+        }
+    }
+
+    /// Up to 50 different labels of 1 to 50 characters.
+    pub fn labels(&mut self, field: &str, labels: &[String]) {
+        if labels.len() > 50 {
+            self.refuse(field, FieldCode::TooMany, "must have at most 50 entries");
+            return;
+        }
+        for (at, label) in labels.iter().enumerate() {
+            self.text(&format!("{field}[{at}]"), label, 1, 50);
+            if labels[..at].contains(label) {
+                self.refuse(format!("{field}[{at}]"), FieldCode::Duplicate, "stands twice");
+            }
+        }
+    }
+
+    /// A field that a patch may change but not remove.
+    pub fn not_cleared<T>(&mut self, field: &str, change: &Change<T>) {
+        if matches!(change, Change::Clear) {
+            self.refuse(field, FieldCode::Required, "must not be null");
+        }
+    }
+
+    /// The verdict.
+    ///
+    /// # Errors
+    /// Everything that was refused.
+    pub fn finish(self) -> Result<(), Vec<FieldError>> {
+        if self.errors.is_empty() { Ok(()) } else { Err(self.errors) }
+    }
+}
+
+/// The form in which addresses are stored and compared: trimmed, lower case.
+#[must_use]
+pub fn normalize_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+fn is_email(email: &str) -> bool {
+    let Some((local, domain)) = email.rsplit_once('@') else { return false };
+    let clean = |c: char| !c.is_whitespace() && !c.is_control() && !"@,;<>()[]\\\"".contains(c);
+    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+    email.len() <= 254
+        && (1..=64).contains(&local.len())
+        && email.chars().filter(|c| *c != '@').all(clean)
+        && !local.contains('@')
+        && domain.split('.').all(label)
+}
