@@ -1,4 +1,74 @@
 //! Typed, tenant-scoped CRM repositories on PostgreSQL row-level security.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! A program that embeds NEXO opens a [`Database`], gets an [`Authenticator`]
+//! from it, and turns a token into a [`TenantScope`]. Every query that touches
+//! tenants' rows takes that scope as an argument; there is no other way to
+//! them:
+//!
+//! ```no_run
+//! use nexo_core::model::{Client, NewClient, RegisterRequest};
+//! use nexo_core::{AuthConfig, Database, DatabaseConfig, Peer};
+//!
+//! # async fn run() -> nexo_core::Result<()> {
+//! let database = Database::open(DatabaseConfig::from_url("postgres://owner@localhost/crm")?).await?;
+//! let authenticator = database.authenticator(AuthConfig::default()).await?;
+//!
+//! let tokens = authenticator
+//!     .register(
+//!         &RegisterRequest {
+//!             email: "ada@example.com".into(),
+//!             password: "a long enough pass phrase".into(),
+//!             name: "Ada".into(),
+//!             account_name: "Engines Ltd".into(),
+//!         },
+//!         &Peer::default(),
+//!     )
+//!     .await?;
+//!
+//! let scope = authenticator.verify(&tokens.access_token).await?;
+//! let clients = database.repository::<Client>();
+//! let client = clients.create(&scope, &NewClient::named("Byron & Co")).await?;
+//! assert_eq!(clients.get(&scope, client.id).await?.name, "Byron & Co");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | gives |
+//! |---|---|
+//! | none | [`model`] alone: the wire types, no I/O |
+//! | `db` (default) | [`Database`], repositories, migrations |
+//! | `auth` (default) | [`Authenticator`] |
+//! | `cluster` | a private PostgreSQL, run as a child process |
+//! | `testing` | real databases for tests, one a test |
 
 pub mod model;
+
+#[cfg(feature = "auth")]
+mod auth;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+#[cfg(feature = "db")]
+mod db;
+#[cfg(feature = "db")]
+mod error;
+#[cfg(feature = "db")]
+mod repo;
+#[cfg(feature = "db")]
+mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+#[cfg(feature = "auth")]
+pub use auth::{AuthConfig, Authenticator, Peer};
+#[cfg(feature = "db")]
+pub use db::{Database, DatabaseConfig, SCHEMA_VERSION, UnitOfWork};
+#[cfg(feature = "db")]
+pub use error::{Error, Result};
+#[cfg(feature = "db")]
+pub use repo::{ListSql, Repository, SortKey, SortKind, Table};
+#[cfg(feature = "db")]
+pub use tenant::TenantScope;
+#[cfg(feature = "db")]
+pub use tokio_postgres;

@@ -9,7 +9,6 @@ use super::{Change, FieldError, Id, Validate, Validator};
 
 /// A tenant: the unit that rows belong to and that nothing crosses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Account {
     /// Identifier.
     pub id: Id<Account>,
@@ -20,7 +19,6 @@ pub struct Account {
 /// A person who can log in. Users are global; memberships join them to
 /// accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct User {
     /// Identifier.
     pub id: Id<User>,
@@ -108,7 +106,6 @@ pub struct AuthTokens {
 
 /// `GET /api/auth/profile`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The user of the token.
     pub user: User,

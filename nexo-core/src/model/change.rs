@@ -50,3 +50,31 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
         Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
     }
 }
+
+#[cfg(feature = "db")]
+mod sql {
+    use std::error::Error;
+
+    use tokio_postgres::types::private::BytesMut;
+    use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+
+    use super::Change;
+
+    /// The new value, or null. Whether null means "keep" or "clear" is the
+    /// statement's to say.
+    impl<T: ToSql> ToSql for Change<T> {
+        fn to_sql(
+            &self,
+            ty: &Type,
+            out: &mut BytesMut,
+        ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+            self.value().to_sql(ty, out)
+        }
+
+        fn accepts(ty: &Type) -> bool {
+            T::accepts(ty)
+        }
+
+        to_sql_checked!();
+    }
+}

@@ -3,35 +3,35 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::text_enum::text_enum;
 use super::{Change, Entity, FieldError, Id, User, Validate, Validator};
 
-/// Whether a client is a natural person or an organisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientKind {
-    /// A natural person.
-    Person,
-    /// An organisation.
-    #[default]
-    Company,
+text_enum! {
+    /// Whether a client is a natural person or an organisation.
+    pub enum ClientKind {
+        /// A natural person.
+        Person = "person",
+        /// An organisation.
+        #[default]
+        Company = "company",
+    }
 }
 
-/// Where a client stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientStatus {
-    /// Not yet a customer.
-    #[default]
-    Lead,
-    /// A customer.
-    Active,
-    /// No longer a customer.
-    Inactive,
+text_enum! {
+    /// Where a client stands.
+    pub enum ClientStatus {
+        /// Not yet a customer.
+        #[default]
+        Lead = "lead",
+        /// A customer.
+        Active = "active",
+        /// No longer a customer.
+        Inactive = "inactive",
+    }
 }
 
 /// A client as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Client {
     /// Identifier, chosen by the server.
     pub id: Id<Client>,

@@ -3,8 +3,9 @@
 //! Nothing here does I/O and nothing here knows a database: this module is
 //! compiled without any feature, and it is all that `nexo-client` uses.
 //!
-//! JSON is `snake_case`, times are RFC 3339 in UTC, and unknown fields are
-//! refused, so that a misspelt name is an error instead of a lost value.
+//! JSON is `snake_case` and times are RFC 3339 in UTC. Unknown fields are
+//! refused in requests, so that a misspelt name is an error instead of a lost
+//! value, and ignored in answers, so that a newer server may add some.
 
 mod auth;
 mod change;
@@ -13,6 +14,7 @@ mod entity;
 mod id;
 mod list;
 mod problem;
+mod text_enum;
 mod validate;
 
 pub use auth::{

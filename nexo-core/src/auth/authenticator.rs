@@ -1,0 +1,195 @@
+//! The authenticator: what it holds, and how a token becomes a scope.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::Row;
+
+use super::config::AuthConfig;
+use super::keys::{self, KeyRing};
+use super::password::Passwords;
+use super::secret::RefreshToken;
+use super::token::Tokens;
+use crate::db::{Database, Identity};
+use crate::error::{Error, Result};
+use crate::model::{Account, AuthTokens, ErrorCode, TokenType, User};
+use crate::tenant::TenantScope;
+
+/// How old the ring of keys may get before it is read again: the time within
+/// which every server knows of a new or a retired key.
+const RING_AGE: Duration = Duration::from_secs(60);
+/// How often an unknown key may make the ring be read: whoever sends tokens
+/// with invented keys must not be able to keep the database busy.
+const UNKNOWN_KEY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Registers users, logs them in, and turns their tokens into scopes.
+///
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Inner>);
+
+struct Inner {
+    identity: Identity,
+    config: AuthConfig,
+    passwords: Passwords,
+    tokens: Tokens,
+    ring: RwLock<Arc<KeyRing>>,
+    /// When the ring was last read, or tried to.
+    read_at: Mutex<Instant>,
+}
+
+impl Database {
+    /// An authenticator on this database, as `nexo_auth`.
+    ///
+    /// # Errors
+    /// A setup error when a stored signing key is broken; `unavailable`.
+    pub async fn authenticator(&self, config: AuthConfig) -> Result<Authenticator> {
+        // Only the first call in a process counts; a program that has chosen
+        // another provider before keeps it.
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let identity = self.identity().clone();
+        let ring = KeyRing::load(&identity).await?;
+        Ok(Authenticator(Arc::new(Inner {
+            passwords: Passwords::new(&config)?,
+            tokens: Tokens::new(&config.issuer, config.access_ttl),
+            ring: RwLock::new(Arc::new(ring)),
+            read_at: Mutex::new(Instant::now()),
+            identity,
+            config,
+        })))
+    }
+}
+
+impl Authenticator {
+    /// The scope of an access token.
+    ///
+    /// This does not ask whether the session is alive; every use of the scope
+    /// does, in the same round trip as its query.
+    ///
+    /// # Errors
+    /// `token_expired`; `unauthenticated` for any other flaw.
+    pub async fn verify(&self, token: &str) -> Result<TenantScope> {
+        self.reload_if_older_than(RING_AGE).await;
+        if let Some(scope) = self.0.tokens.recall(token) {
+            return Ok(scope);
+        }
+        let kid = Tokens::kid(token)?;
+        if self.ring().verifying_key(&kid).is_none() {
+            // Another server may have made it a moment ago.
+            self.reload_if_older_than(UNKNOWN_KEY_PAUSE).await;
+        }
+        self.0.tokens.verify(&self.ring(), &kid, token)
+    }
+
+    /// The public keys, as a JSON Web Key Set.
+    #[must_use]
+    pub fn jwks(&self) -> serde_json::Value {
+        self.ring().jwks().clone()
+    }
+
+    /// Makes a new key, which signs from now on. Older ones go on verifying
+    /// until they are retired. Returns its `kid`.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn rotate_signing_key(&self) -> Result<String> {
+        let kid = keys::add_key(self.identity()).await?;
+        self.reload().await?;
+        Ok(kid)
+    }
+
+    /// Ends a key: every token that it signed is refused, here at once and by
+    /// other servers within a minute.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such key in use; `conflict` when it is the
+    /// one that signs.
+    pub async fn retire_signing_key(&self, kid: &str) -> Result<()> {
+        if self.ring().signing_kid() == kid {
+            return Err(Error::new(ErrorCode::Conflict, "this key signs; make a new one first"));
+        }
+        keys::retire_key(self.identity(), kid).await?;
+        self.reload().await
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    pub(super) fn config(&self) -> &AuthConfig {
+        &self.0.config
+    }
+
+    pub(super) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(super) fn tokens_for(
+        &self,
+        scope: &TenantScope,
+        refresh: &RefreshToken,
+        user: User,
+        account: Account,
+    ) -> Result<AuthTokens> {
+        Ok(AuthTokens {
+            access_token: self.0.tokens.sign(&self.ring(), scope)?,
+            refresh_token: refresh.expose(),
+            token_type: TokenType::Bearer,
+            expires_in: self.0.tokens.ttl().as_secs(),
+            user,
+            account,
+        })
+    }
+
+    fn ring(&self) -> Arc<KeyRing> {
+        self.0.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One caller at a time does so; the others go on with what there is.
+    async fn reload_if_older_than(&self, age: Duration) {
+        {
+            let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if read_at.elapsed() < age {
+                return;
+            }
+            *read_at = Instant::now();
+        }
+        if let Err(error) = self.reload().await {
+            tracing::warn!(%error, "the signing keys could not be read again");
+        }
+    }
+
+    async fn reload(&self) -> Result<()> {
+        let newer = Arc::new(KeyRing::load(self.identity()).await?);
+        let older = {
+            let mut ring = self.0.ring.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *ring, newer.clone())
+        };
+        if !older.is_kept_in(&newer) {
+            self.0.tokens.forget();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+/// `id, email, name, created_at`, from column `at` on.
+pub(super) fn row_user(row: &Row, at: usize) -> User {
+    User {
+        id: row.get(at),
+        email: row.get(at + 1),
+        name: row.get(at + 2),
+        created_at: row.get(at + 3),
+    }
+}
+
+/// `id, name`, from column `at` on.
+pub(super) fn row_account(row: &Row, at: usize) -> Account {
+    Account { id: row.get(at), name: row.get(at + 1) }
+}

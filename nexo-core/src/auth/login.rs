@@ -1,0 +1,209 @@
+//! Registering, logging in and logging out.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::authenticator::{Authenticator, row_account, row_user};
+use super::config::Peer;
+use super::secret::RefreshToken;
+use super::throttle::{self, Attempt};
+use crate::db::{Access, Call};
+use crate::error::{Error, Result};
+use crate::model::{
+    Account, AuthTokens, ErrorCode, Id, LoginRequest, RegisterRequest, Session, User, Validate,
+    normalize_email,
+};
+use crate::tenant::TenantScope;
+
+const ADD_USER: &str =
+    "insert into nexo.users (id, email, name, password_hash) values ($1, $2, $3, $4)
+     returning id, email, name, created_at";
+const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2) returning id, name";
+const ADD_MEMBERSHIP: &str =
+    "insert into nexo.memberships (account_id, user_id, role) values ($1, $2, 'owner')";
+
+const FIND_USER: &str =
+    "select id, email, name, created_at, password_hash from nexo.users where email = $1";
+const REHASH: &str =
+    "update nexo.users set password_hash = coalesce($2, password_hash) where id = $1";
+
+/// The session is for the account that the user joined first.
+/// `$1` user, `$2` session, `$3` seconds of life, `$4` address, `$5` agent.
+const ADD_SESSION: &str =
+    "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
+     select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5
+     from nexo.memberships m where m.user_id = $1
+     order by m.created_at, m.account_id limit 1";
+/// `$1` user, `$2` session, `$3` token, `$4` seconds of life.
+const ADD_REFRESH_TOKEN: &str =
+    "insert into nexo.refresh_tokens (account_id, session_id, user_id, token_hash, expires_at)
+     select account_id, id, user_id, $3, now() + $4 * interval '1 second'
+     from nexo.sessions where user_id = $1 and id = $2";
+const FIND_ACCOUNT: &str =
+    "select a.id, a.name from nexo.sessions s join nexo.accounts a on a.id = s.account_id
+     where s.user_id = $1 and s.id = $2";
+/// Sessions that ended long ago, with their tokens.
+const FORGET_OLD: &str = "delete from nexo.sessions
+     where user_id = $1 and expires_at < now() - interval '7 days'";
+
+const END_SESSION: &str = "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
+     where user_id = $1 and id = $2 and revoked_at is null";
+const END_ALL_SESSIONS: &str =
+    "update nexo.sessions set revoked_at = now(), revoked_for = 'logout_everywhere'
+     where user_id = $1 and revoked_at is null";
+
+impl Authenticator {
+    /// Creates a user with an account of their own, and logs them in: all of
+    /// it, or nothing.
+    ///
+    /// # Errors
+    /// `validation_failed`; `email_taken`; `overloaded` when too many
+    /// passwords are being hashed.
+    pub async fn register(&self, request: &RegisterRequest, peer: &Peer) -> Result<AuthTokens> {
+        request.validate().map_err(Error::invalid)?;
+        let email = normalize_email(&request.email);
+        let context = vec![email.clone(), request.name.clone(), request.account_name.clone()];
+        let hash = self.passwords().accept("password", &request.password, context).await?;
+
+        let (user, account) = (Id::<User>::new(), Id::<Account>::new());
+        let start = Start::new(self, user, peer)?;
+        let calls = [
+            Call { sql: ADD_USER, params: &[&user, &email, &request.name, &hash] },
+            Call { sql: ADD_ACCOUNT, params: &[&account, &request.account_name] },
+            Call { sql: ADD_MEMBERSHIP, params: &[&account, &user] },
+            Call { sql: ADD_SESSION, params: &start.session_params() },
+            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
+        ];
+        let rows = self.identity().run(Access::Write, Some(user), &calls).await;
+        let rows =
+            rows.map_err(|error| if is_duplicate(&error) { email_taken(error) } else { error })?;
+        start.finish(self, row_user(&rows[0][0], 0), row_account(&rows[1][0], 0))
+    }
+
+    /// Logs in with e-mail address and password, to the account that the user
+    /// joined first.
+    ///
+    /// # Errors
+    /// `invalid_credentials`, the same and in the same time whether the
+    /// address or the password is wrong; `too_many_requests` after failures;
+    /// `overloaded`.
+    pub async fn login(&self, request: &LoginRequest, peer: &Peer) -> Result<AuthTokens> {
+        let email = normalize_email(&request.email);
+        let attempt = Attempt::new(&email, peer);
+        let found = self.find_user(&email, &attempt).await?;
+        let stored = found.as_ref().map(|(_, hash)| hash.clone());
+        let verdict = self.passwords().verify(&request.password, stored).await?;
+        let Some((user, _)) = found.filter(|_| verdict.matches) else {
+            attempt.failed(self.identity()).await?;
+            return Err(Error::new(
+                ErrorCode::InvalidCredentials,
+                "the e-mail address or the password is wrong",
+            ));
+        };
+
+        let start = Start::new(self, user.id, peer)?;
+        let calls = [
+            Call { sql: throttle::SUCCEED, params: &[&attempt.here] },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
+            Call { sql: FORGET_OLD, params: &[&user.id] },
+            Call { sql: REHASH, params: &[&user.id, &verdict.rehashed] },
+            Call { sql: ADD_SESSION, params: &start.session_params() },
+            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
+            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session] },
+        ];
+        let rows = self.identity().run(Access::Write, Some(user.id), &calls).await?;
+        let account = rows.last().and_then(|rows| rows.first()).ok_or_else(|| {
+            Error::new(ErrorCode::InvalidCredentials, "the user is in no account any more")
+        })?;
+        start.finish(self, user, row_account(account, 0))
+    }
+
+    /// Ends the session of the scope.
+    ///
+    /// # Errors
+    /// `session_ended` when it has ended already.
+    pub async fn logout(&self, scope: &TenantScope) -> Result<()> {
+        let end = Call { sql: END_SESSION, params: &[&scope.user_id(), &scope.session_id()] };
+        self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
+    }
+
+    /// Ends every session of the user, in every account.
+    ///
+    /// # Errors
+    /// As [`logout`](Self::logout).
+    pub async fn logout_everywhere(&self, scope: &TenantScope) -> Result<()> {
+        let end = Call { sql: END_ALL_SESSIONS, params: &[&scope.user_id()] };
+        self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
+    }
+
+    async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
+        // PostgreSQL cannot even be asked for an address with U+0000.
+        let email = if email.contains('\0') { "" } else { email };
+        let calls = [
+            Call { sql: FIND_USER, params: &[&email] },
+            Call { sql: throttle::WAIT, params: &[&attempt.here, &attempt.anywhere] },
+        ];
+        let rows = self.identity().run(Access::Read, None, &calls).await?;
+        Attempt::refuse(rows[1][0].get(0))?;
+        Ok(rows[0].first().map(|row| (row_user(row, 0), row.get(4))))
+    }
+}
+
+/// A session that is about to start.
+struct Start {
+    user: Id<User>,
+    session: Id<Session>,
+    token: RefreshToken,
+    hash: Vec<u8>,
+    session_life: f64,
+    token_life: f64,
+    ip: Option<String>,
+    agent: Option<String>,
+}
+
+impl Start {
+    fn new(authenticator: &Authenticator, user: Id<User>, peer: &Peer) -> Result<Self> {
+        let token = RefreshToken::generate(user)?;
+        Ok(Self {
+            user,
+            session: Id::new(),
+            hash: token.hash().to_vec(),
+            token,
+            session_life: authenticator.config().session_ttl.as_secs_f64(),
+            token_life: authenticator.config().refresh_ttl.as_secs_f64(),
+            ip: peer.ip_text(),
+            agent: peer.agent_text(),
+        })
+    }
+
+    fn session_params(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.user, &self.session, &self.session_life, &self.ip, &self.agent]
+    }
+
+    fn token_params(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.user, &self.session, &self.hash, &self.token_life]
+    }
+
+    fn finish(
+        &self,
+        authenticator: &Authenticator,
+        user: User,
+        account: Account,
+    ) -> Result<AuthTokens> {
+        let scope = TenantScope::of_session(account.id, user.id, self.session);
+        authenticator.tokens_for(&scope, &self.token, user, account)
+    }
+}
+
+fn is_duplicate(error: &Error) -> bool {
+    let cause = std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    cause.and_then(tokio_postgres::Error::code) == Some(&SqlState::UNIQUE_VIOLATION)
+}
+
+/// This tells that the address is registered. An API that answers a new user
+/// with tokens cannot keep that a secret.
+fn email_taken(error: Error) -> Error {
+    Error::new(ErrorCode::EmailTaken, "the e-mail address is registered already; log in instead")
+        .because(error)
+}

@@ -1,0 +1,20 @@
+//! Who may act: registration, log-in, sessions and tokens.
+//!
+//! An access token is a signed statement that names user, account and session.
+//! It is verified without the database, but whether its session is alive is
+//! asked in the same round trip as the query, so that ending a session takes
+//! effect on the very next request.
+
+mod authenticator;
+mod config;
+mod keys;
+mod login;
+mod password;
+mod profile;
+mod refresh;
+mod secret;
+mod throttle;
+mod token;
+
+pub use authenticator::Authenticator;
+pub use config::{AuthConfig, Peer};

@@ -1,0 +1,204 @@
+//! Passwords: what is accepted, and how they are hashed.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
+
+use super::config::AuthConfig;
+use crate::error::{Error, Result};
+use crate::model::{ErrorCode, FieldCode, FieldError};
+
+/// Characters, as NIST SP 800-63B-4 asks of a password that is the only factor.
+const MIN_CHARS: usize = 15;
+/// Bytes. Longer ones are refused, never cut.
+const MAX_BYTES: usize = 1024;
+
+/// Hashes passwords with argon2id: 19 MiB, 2 passes, 1 lane (OWASP).
+///
+/// Hashing runs on blocking threads, a few at a time, with a bounded queue: a
+/// flood of log-ins can neither exhaust memory nor starve the runtime.
+#[derive(Clone)]
+pub(super) struct Passwords(Arc<Inner>);
+
+struct Inner {
+    argon2: Argon2<'static>,
+    /// Whoever is in: hashing or waiting.
+    places: Arc<Semaphore>,
+    /// Whoever is hashing.
+    turns: Arc<Semaphore>,
+    /// Verified against when there is no such user, so that it takes as long.
+    nobody: String,
+}
+
+/// What verifying a password found.
+pub(super) struct Verdict {
+    pub(super) matches: bool,
+    /// The same password hashed anew, when the stored hash is weaker than
+    /// hashes of today.
+    pub(super) rehashed: Option<String>,
+}
+
+impl Passwords {
+    pub(super) fn new(config: &AuthConfig) -> Result<Self> {
+        let params = Params::new(19 * 1024, 2, 1, None).map_err(failed)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let turns = config.hash_concurrency.max(1);
+        let mut inner = Inner {
+            nobody: String::new(),
+            argon2,
+            places: Arc::new(Semaphore::new(turns + config.hash_queue)),
+            turns: Arc::new(Semaphore::new(turns)),
+        };
+        inner.nobody = inner.hash("nobody's password")?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Checks a new password and hashes it. `context` has words that it must
+    /// not be made of: address, names.
+    pub(super) async fn accept(
+        &self,
+        field: &'static str,
+        password: &str,
+        context: Vec<String>,
+    ) -> Result<String> {
+        let password = normalize(password);
+        self.work(move |inner| {
+            check(field, &password, &context).map_err(|error| Error::invalid(vec![error]))?;
+            inner.hash(&password)
+        })
+        .await
+    }
+
+    /// Compares with a stored hash, or, in the same time, with nobody's.
+    pub(super) async fn verify(&self, password: &str, stored: Option<String>) -> Result<Verdict> {
+        // Nothing that long was ever accepted.
+        let password = if password.len() > MAX_BYTES { String::new() } else { normalize(password) };
+        self.work(move |inner| {
+            let hash = stored.as_deref().unwrap_or(&inner.nobody);
+            let parsed = PasswordHash::new(hash).map_err(failed)?;
+            let same = inner.argon2.verify_password(password.as_bytes(), &parsed).is_ok();
+            let matches = same && stored.is_some();
+            let rehashed = if matches && inner.is_outdated(&parsed) {
+                Some(inner.hash(&password)?)
+            } else {
+                None
+            };
+            Ok(Verdict { matches, rehashed })
+        })
+        .await
+    }
+
+    async fn work<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Inner) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let busy = || {
+            Error::new(ErrorCode::Overloaded, "too many log-ins at once")
+                .retry_in(std::time::Duration::from_secs(1))
+        };
+        let place = self.0.places.clone().try_acquire_owned().map_err(|_| busy())?;
+        let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let inner = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until the hashing is over, also when nobody waits for it any more.
+            let _held = (place, turn);
+            job(&inner)
+        });
+        done.await.map_err(failed)?
+    }
+}
+
+impl Inner {
+    fn hash(&self, password: &str) -> Result<String> {
+        let hash = self.argon2.hash_password(password.as_bytes()).map_err(failed)?;
+        Ok(hash.to_string())
+    }
+
+    fn is_outdated(&self, stored: &PasswordHash) -> bool {
+        let wanted = self.argon2.params();
+        let weaker = |params: &Params| {
+            params.m_cost() < wanted.m_cost() || params.t_cost() < wanted.t_cost()
+        };
+        stored.algorithm != Algorithm::Argon2id.ident()
+            || Params::try_from(stored).map_or(true, |params| weaker(&params))
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorCode::Internal, "the password could not be handled").because(error)
+}
+
+/// The same password typed on another keyboard is the same password.
+fn normalize(password: &str) -> String {
+    password.nfkc().collect()
+}
+
+/// No rules of composition; only length, and that it is not easily guessed: a
+/// known password, a pattern, or made of the caller's own names.
+fn check(field: &'static str, password: &str, context: &[String]) -> Result<(), FieldError> {
+    let refuse = |code, message: String| Err(FieldError::new(field, code, message));
+    if password.chars().count() < MIN_CHARS {
+        return refuse(FieldCode::TooShort, format!("must have at least {MIN_CHARS} characters"));
+    }
+    if password.len() > MAX_BYTES {
+        return refuse(FieldCode::TooLong, format!("must have at most {MAX_BYTES} bytes"));
+    }
+    // The estimate looks for patterns, which takes long on long texts; 100
+    // characters tell enough.
+    let start: String = password.chars().take(100).collect();
+    let mut words: Vec<&str> = vec!["nexo"];
+    words.extend(context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())));
+    words.extend(context.iter().map(String::as_str));
+    words.retain(|word| word.len() > 2);
+    if zxcvbn(&start, &words).score() < Score::Three {
+        return refuse(
+            FieldCode::TooCommon,
+            "is easily guessed; choose several words that do not belong together".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(password: &str, context: &[&str]) -> Option<FieldCode> {
+        let context: Vec<String> = context.iter().map(ToString::to_string).collect();
+        check("password", password, &context).err().map(|error| error.code)
+    }
+
+    /// A1: length alone, any characters; A2: no known passwords, no context.
+    #[test]
+    fn a1_a2_what_is_accepted() {
+        assert_eq!(code("correct horse battery", &[]), None);
+        assert_eq!(code("žluťoučký kůň úpěl ódy", &[]), None);
+        assert_eq!(code(&"Wj3 kf9-".repeat(12), &[]), None);
+        assert_eq!(code("short but tricky!"[..14].trim(), &[]), Some(FieldCode::TooShort));
+        assert_eq!(code(&"x9 ".repeat(400), &[]), Some(FieldCode::TooLong));
+        for common in [
+            "passwordpassword",
+            "123456789012345",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "qwertyuiopasdfgh",
+            "iloveyouiloveyou",
+        ] {
+            assert_eq!(code(common, &[]), Some(FieldCode::TooCommon), "{common}");
+        }
+        assert_eq!(
+            code("adalovelace1815", &["adalovelace@example.com"]),
+            Some(FieldCode::TooCommon)
+        );
+        assert_eq!(code("nexonexonexonexo", &[]), Some(FieldCode::TooCommon));
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_the_same_password() {
+        assert_eq!(normalize("Zoe\u{308} in the garden"), normalize("Zo\u{eb} in the garden"));
+    }
+}

@@ -1,0 +1,116 @@
+//! The user's own data: reading it, changing it, changing the password.
+
+use super::authenticator::{Authenticator, row_account, row_user};
+use super::config::Peer;
+use super::throttle::{self, Attempt};
+use crate::db::{Access, Call};
+use crate::error::{Error, Result};
+use crate::model::{
+    ErrorCode, FieldCode, FieldError, PasswordChange, Profile, ProfilePatch, Validate,
+};
+use crate::tenant::TenantScope;
+
+/// `$1` user, `$2` account.
+const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name
+     from nexo.users u cross join nexo.accounts a where u.id = $1 and a.id = $2";
+const CHANGE: &str =
+    "update nexo.users set name = coalesce($2, name), updated_at = now() where id = $1";
+
+const READ_PASSWORD: &str = "select email, name, password_hash from nexo.users where id = $1";
+/// Only over the password that was verified: of two changes at once, one wins.
+const CHANGE_PASSWORD: &str = "update nexo.users set password_hash = $2, updated_at = now()
+     where id = $1 and password_hash = $3 returning id";
+const END_OTHER_SESSIONS: &str =
+    "update nexo.sessions set revoked_at = now(), revoked_for = 'password_change'
+     where user_id = $1 and id <> $2 and revoked_at is null
+       and exists (select from nexo.users where id = $1 and password_hash = $3)";
+
+impl Authenticator {
+    /// The user and the account of the scope.
+    ///
+    /// # Errors
+    /// `session_ended`.
+    pub async fn profile(&self, scope: &TenantScope) -> Result<Profile> {
+        let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()] };
+        let rows = self.identity().run_alive(Access::Read, scope, &[read]).await?;
+        let row = rows[0].first().ok_or_else(Error::session_ended)?;
+        Ok(Profile { user: row_user(row, 0), account: row_account(row, 4) })
+    }
+
+    /// Changes the user's own data.
+    ///
+    /// # Errors
+    /// `validation_failed`; `session_ended`.
+    pub async fn update_profile(
+        &self,
+        scope: &TenantScope,
+        patch: &ProfilePatch,
+    ) -> Result<Profile> {
+        patch.validate().map_err(Error::invalid)?;
+        let user = scope.user_id();
+        let calls = [
+            Call { sql: CHANGE, params: &[&user, &patch.name] },
+            Call { sql: READ, params: &[&user, &scope.account_id()] },
+        ];
+        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        let row = rows[1].first().ok_or_else(Error::session_ended)?;
+        Ok(Profile { user: row_user(row, 0), account: row_account(row, 4) })
+    }
+
+    /// Changes the password, given the current one, and ends every other
+    /// session of the user.
+    ///
+    /// # Errors
+    /// `validation_failed` naming `current_password` when it is wrong, or
+    /// `new_password` when it is refused; `too_many_requests` after failures;
+    /// `session_ended`.
+    pub async fn change_password(
+        &self,
+        scope: &TenantScope,
+        change: &PasswordChange,
+        peer: &Peer,
+    ) -> Result<()> {
+        let user = scope.user_id();
+        // Counted apart from log-ins: who holds a token must not be able to
+        // hold up those who log in.
+        let attempt = Attempt::new(&format!("password of {user:?}"), peer);
+        let calls = [
+            Call { sql: READ_PASSWORD, params: &[&user] },
+            Call { sql: throttle::WAIT, params: &[&attempt.here, &attempt.anywhere] },
+        ];
+        let rows = self.identity().run_alive(Access::Read, scope, &calls).await?;
+        Attempt::refuse(rows[1][0].get(0))?;
+        let row = rows[0].first().ok_or_else(Error::session_ended)?;
+        let (email, name, stored): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+
+        let verdict =
+            self.passwords().verify(&change.current_password, Some(stored.clone())).await?;
+        if !verdict.matches {
+            attempt.failed(self.identity()).await?;
+            return Err(Error::invalid(vec![FieldError::new(
+                "current_password",
+                FieldCode::Mismatch,
+                "is not the current password",
+            )]));
+        }
+        let hash = self
+            .passwords()
+            .accept("new_password", &change.new_password, vec![email, name])
+            .await?;
+
+        let calls = [
+            Call { sql: CHANGE_PASSWORD, params: &[&user, &hash, &stored] },
+            Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id(), &hash] },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here] },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
+        ];
+        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        if rows[0].is_empty() {
+            return Err(Error::new(
+                ErrorCode::Conflict,
+                "the password has just been changed; try again",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Random values, hashes, and the opaque refresh token.
+
+use aws_lc_rs::{digest, hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::model::{ErrorCode, Id, User};
+
+pub(super) fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes)
+        .map_err(|_| Error::new(ErrorCode::Internal, "the system gives no random numbers"))?;
+    Ok(bytes)
+}
+
+/// SHA-256 of the parts, each with its length before it, so that two different
+/// lists never read the same.
+pub(super) fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    to_array(context.finish().as_ref())
+}
+
+fn to_array(bytes: &[u8]) -> [u8; 32] {
+    bytes.try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// A refresh token: 256 random bits, and the user whose rows to look in.
+///
+/// The user is a claim like any other until the hash is found among that
+/// user's rows.
+pub(super) struct RefreshToken {
+    pub(super) user: Id<User>,
+    secret: [u8; 32],
+}
+
+const PREFIX: &str = "nxr_";
+
+impl RefreshToken {
+    pub(super) fn generate(user: Id<User>) -> Result<Self> {
+        Ok(Self { user, secret: random()? })
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        let (user, secret) = bytes.split_at_checked(16)?;
+        Some(Self {
+            user: Id::from_uuid(Uuid::from_slice(user).ok()?),
+            secret: secret.try_into().ok()?,
+        })
+    }
+
+    pub(super) fn expose(&self) -> String {
+        let mut bytes = Vec::with_capacity(48);
+        bytes.extend_from_slice(self.user.as_uuid().as_bytes());
+        bytes.extend_from_slice(&self.secret);
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// What is stored in its place.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        hash(&[b"nexo refresh token", &self.secret])
+    }
+
+    /// The next token of the family. Whoever presents this token again can be
+    /// given the same one, because it follows from this secret and the stored
+    /// nonce; neither alone tells anything of it.
+    pub(super) fn successor(&self, nonce: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
+        Self { user: self.user, secret: to_array(hmac::sign(&key, nonce).as_ref()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_and_its_successor_depends_on_secret_and_nonce() {
+        let token = RefreshToken::generate(Id::new()).expect("random");
+        let read = RefreshToken::parse(&token.expose()).expect("its own form");
+        assert_eq!(read.hash(), token.hash());
+        assert_eq!(read.user, token.user);
+
+        let other = RefreshToken::generate(token.user).expect("random");
+        let next = token.successor(&[1; 32]);
+        assert_eq!(next.hash(), read.successor(&[1; 32]).hash());
+        assert_ne!(next.hash(), token.successor(&[2; 32]).hash());
+        assert_ne!(next.hash(), other.successor(&[1; 32]).hash());
+        assert_ne!(next.hash(), token.hash());
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for text in
+            ["", "nxr_", "nxr_AAAA", "nxr_!", "ey.ey.ey", &format!("nxr_{}", "A".repeat(200))]
+        {
+            assert!(RefreshToken::parse(text).is_none(), "{text}");
+        }
+    }
+}

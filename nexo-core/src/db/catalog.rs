@@ -1,0 +1,181 @@
+//! What the database must look like before NEXO serves from it.
+//!
+//! Each check is a query that returns one text a violation, run by the role
+//! that it is about. A table that somebody adds later is checked like the
+//! others, without another line here.
+
+use tokio_postgres::Client;
+
+use super::migrate::chain;
+use crate::error::{Error, Result};
+
+struct Check {
+    /// What is wrong with what the query names, and how to mend it.
+    finding: &'static str,
+    sql: &'static str,
+}
+
+/// The oldest release of each major version without known ways around
+/// row-level security.
+const FLOORS: &[(i32, i32)] = &[(15, 18), (16, 14), (17, 10), (18, 4)];
+
+/// About the role that is connected.
+const ROLE: &[Check] = &[
+    Check {
+        finding: "is more than an ordinary role (SUPERUSER, BYPASSRLS, CREATEROLE, CREATEDB or REPLICATION); take that from it",
+        sql: "select rolname::text from pg_roles
+              where rolname = current_user
+                and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    },
+    Check {
+        finding: "is a role that the run-time role can become; revoke the membership",
+        sql: "select pg_get_userbyid(m.roleid)::text from pg_auth_members m join pg_roles r on r.oid = m.member
+              where r.rolname = current_user",
+    },
+    Check {
+        finding: "is owned by the run-time role; give it to the owner of the schema",
+        sql: "select c.oid::regclass::text from pg_class c
+              where pg_get_userbyid(c.relowner) = current_user and c.relpersistence <> 't'
+              union all
+              select nspname::text from pg_namespace
+              where pg_get_userbyid(nspowner) = current_user and nspname !~ '^pg_'
+              union all
+              select p.oid::regprocedure::text from pg_proc p where pg_get_userbyid(p.proowner) = current_user
+              union all
+              select datname::text from pg_database where pg_get_userbyid(datdba) = current_user",
+    },
+    Check {
+        finding: "is a schema in which the run-time role may create; revoke CREATE from it and from PUBLIC",
+        sql: "select nspname::text from pg_namespace
+              where nspname !~ '^pg_' and nspname <> 'information_schema'
+                and has_schema_privilege(current_user, oid, 'create')",
+    },
+    Check {
+        finding: "can be truncated, referenced or given triggers by the run-time role; revoke that",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
+                and has_table_privilege(current_user, c.oid, 'truncate, references, trigger')",
+    },
+];
+
+/// About the objects of the schema, for whoever is connected.
+const OBJECTS: &[Check] = &[
+    Check {
+        finding: "has no row-level security, or it is not forced on the owner",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
+                and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
+                and not (c.relrowsecurity and c.relforcerowsecurity)",
+    },
+    Check {
+        finding: "has rows of accounts and no policy",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
+                and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
+                and not exists (select from pg_policy p where p.polrelid = c.oid)",
+    },
+    Check {
+        finding: "is a policy that does not ask for the account or the user, or lets write what it does not show",
+        sql: "select format('%s on %s', p.polname, p.polrelid::regclass) from pg_policy p
+              join pg_class c on c.oid = p.polrelid
+              where c.relnamespace = 'nexo'::regnamespace
+                and p.polpermissive
+                and (coalesce(pg_get_expr(p.polqual, p.polrelid), '')
+                        !~ '^\\((account_id = nexo\\.current_account\\(\\)|user_id = nexo\\.current_user_id\\(\\))'
+                     or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
+    },
+    Check {
+        finding: "has two permissive policies for one role and command, which are joined by OR",
+        sql: "select a.polrelid::regclass::text from pg_policy a
+              join pg_policy b on b.polrelid = a.polrelid and b.oid > a.oid
+              join pg_class c on c.oid = a.polrelid
+              where c.relnamespace = 'nexo'::regnamespace and a.polpermissive and b.polpermissive
+                and (a.polroles && b.polroles or 0 = any(a.polroles) or 0 = any(b.polroles))
+                and (a.polcmd = b.polcmd or '*' in (a.polcmd, b.polcmd))",
+    },
+    Check {
+        finding: "can be read or written by nexo_app and has no row-level security",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'm', 'f')
+                and not c.relrowsecurity and c.relname <> 'schema_history'
+                and has_any_column_privilege('nexo_app', c.oid, 'select, insert, update')",
+    },
+    Check {
+        finding: "is a view that reads with its owner's rights; set security_invoker",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind = 'v'
+                and not coalesce(c.reloptions::text[] && array['security_invoker=true', 'security_invoker=on'], false)",
+    },
+    Check {
+        finding: "is a function that runs with its owner's rights, or claims to be leakproof",
+        sql: "select p.oid::regprocedure::text from pg_proc p
+              where p.pronamespace = 'nexo'::regnamespace and (p.prosecdef or p.proleakproof)",
+    },
+    Check {
+        finding: "is a function of the policies and must be STABLE",
+        sql: "select p.oid::regprocedure::text from pg_proc p
+              where p.pronamespace = 'nexo'::regnamespace
+                and p.proname in ('current_account', 'current_user_id') and p.provolatile <> 's'",
+    },
+    Check {
+        finding: "is a foreign key between accounts' tables without account_id",
+        sql: "select format('%s on %s', k.conname, k.conrelid::regclass) from pg_constraint k
+              join pg_class c on c.oid = k.conrelid
+              join pg_attribute own on own.attrelid = k.conrelid and own.attname = 'account_id'
+              join pg_attribute other on other.attrelid = k.confrelid and other.attname = 'account_id'
+              where c.relnamespace = 'nexo'::regnamespace and k.contype = 'f'
+                and not exists (
+                    select from unnest(k.conkey, k.confkey) as pair (here, there)
+                    where pair.here = own.attnum and pair.there = other.attnum)",
+    },
+    Check {
+        // What nexo_app cannot write is identity: kept by user, not by account.
+        finding: "is an index of an accounts' table that does not lead with account_id",
+        sql: "select i.indexrelid::regclass::text from pg_index i
+              join pg_class c on c.oid = i.indrelid
+              join pg_attribute own on own.attrelid = i.indrelid and own.attname = 'account_id'
+              left join pg_attribute by_user on by_user.attrelid = i.indrelid and by_user.attname = 'user_id'
+              where c.relnamespace = 'nexo'::regnamespace
+                and i.indkey[0] <> own.attnum
+                and (i.indkey[0] is distinct from by_user.attnum
+                     or has_any_column_privilege('nexo_app', c.oid, 'insert, update'))",
+    },
+];
+
+/// Refuses a role or a catalog that isolation cannot rest on, and names all
+/// that is wrong with it.
+pub(super) async fn check(client: &Client) -> Result<()> {
+    let failed = |error: tokio_postgres::Error| {
+        Error::setup(format!("the database cannot be checked: {}", chain(&error))).because(error)
+    };
+    check_release(client).await?;
+    let mut findings = Vec::new();
+    for check in ROLE.iter().chain(OBJECTS) {
+        for row in client.query(check.sql, &[]).await.map_err(failed)? {
+            findings.push(format!("{} {}", row.get::<_, String>(0), check.finding));
+        }
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Error::setup(format!("the database does not isolate accounts: {}", findings.join("; "))))
+}
+
+async fn check_release(client: &Client) -> Result<()> {
+    let number: i32 = client
+        .query_one("select current_setting('server_version_num')::int", &[])
+        .await
+        .map_err(|error| Error::setup("the database tells no version").because(error))?
+        .get(0);
+    let (major, minor) = (number / 10_000, number % 10_000);
+    let floor = FLOORS.iter().find(|(of, _)| *of == major);
+    match floor {
+        Some((_, least)) if minor < *least => Err(Error::setup(format!(
+            "PostgreSQL {major}.{minor} has known ways around row-level security; update it to {major}.{least} or later"
+        ))),
+        None if major < 15 => Err(Error::setup(format!(
+            "PostgreSQL {major}.{minor} is too old; NEXO needs 15.18 or later"
+        ))),
+        _ => Ok(()),
+    }
+}

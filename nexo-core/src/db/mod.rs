@@ -1,0 +1,25 @@
+//! The database: opening it, and the one path that scoped SQL takes.
+
+mod catalog;
+mod config;
+mod flush;
+#[cfg(feature = "auth")]
+mod identity;
+mod migrate;
+mod open;
+mod pool;
+mod roles;
+mod scoped;
+mod sqlstate;
+mod unit_of_work;
+
+pub use config::DatabaseConfig;
+pub use migrate::SCHEMA_VERSION;
+pub use open::Database;
+pub use unit_of_work::UnitOfWork;
+
+pub(crate) use flush::{Access, Call};
+#[cfg(feature = "auth")]
+pub(crate) use identity::Identity;
+pub(crate) use scoped::Executor;
+pub(crate) use sqlstate::translate;

@@ -1,0 +1,157 @@
+//! Opening a database.
+
+use deadpool_postgres::Pool;
+use std::sync::Arc;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::config::DatabaseConfig;
+#[cfg(feature = "auth")]
+use super::identity::Identity;
+use super::migrate::{self, chain};
+use super::pool::{self, acquire};
+use super::roles::{APP, AUTH, credentials};
+use super::scoped::Scoped;
+use super::sqlstate::translate;
+use super::unit_of_work::UnitOfWork;
+use super::{catalog, migrate::check_version};
+use crate::error::{Error, Result};
+use crate::model::{Account, Id};
+use crate::repo::{Repository, Table};
+use crate::tenant::TenantScope;
+
+/// A NEXO database: migrated, checked, and connected to as roles that
+/// row-level security holds.
+///
+/// Cheap to clone. It gives no connection out: tenants' rows are reached
+/// through [`repository`](Self::repository) and
+/// [`unit_of_work`](Self::unit_of_work), with a [`TenantScope`].
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    app: Pool,
+    #[cfg(feature = "auth")]
+    identity: Identity,
+}
+
+impl Database {
+    /// Migrates, sets up the run-time roles, connects as them and checks that
+    /// the catalog isolates accounts.
+    ///
+    /// # Errors
+    /// A setup error ([`Error::is_setup`]) that tells what to mend: the
+    /// database cannot be reached, its schema is newer than this program, a
+    /// role has too many rights, a table no policy, …
+    pub async fn open(config: DatabaseConfig) -> Result<Self> {
+        let tls = pool::tls(config.ca_file.as_deref())?;
+        let (app, auth) = match &config.owner {
+            Some(target) => prepare(target, &config, &tls).await?,
+            None => (config.app.clone(), config.auth.clone()),
+        };
+        let missing = |role| Error::setup(format!("no connection for {role} was given"));
+        let app = app.ok_or_else(|| missing(APP))?;
+        let auth = auth.ok_or_else(|| missing(AUTH))?;
+
+        let app = pool::pool(&app, config.pool_size, &config, &tls);
+        let auth = pool::pool(&auth, config.auth_pool_size(), &config, &tls);
+        let connection = acquire(&app).await.map_err(|error| unreachable(APP, error))?;
+        check_version(&connection, false).await?;
+        catalog::check(&connection).await?;
+        let connection = acquire(&auth).await.map_err(|error| unreachable(AUTH, error))?;
+        catalog::check(&connection).await?;
+        Ok(Self(Arc::new(Inner {
+            app,
+            #[cfg(feature = "auth")]
+            identity: Identity::new(auth),
+        })))
+    }
+
+    /// The records of one kind.
+    #[must_use]
+    pub fn repository<T: Table>(&self) -> Repository<T> {
+        Repository::new(self.clone())
+    }
+
+    /// Begins a transaction of several statements.
+    ///
+    /// # Errors
+    /// When the session of the scope has ended, or the database is away.
+    pub async fn unit_of_work(&self, scope: &TenantScope) -> Result<UnitOfWork> {
+        UnitOfWork::begin(&self.0.app, scope).await
+    }
+
+    /// The right to work in an account without a user: for jobs. The reason
+    /// says which job, and is logged.
+    #[must_use]
+    pub fn system_scope(&self, account: Id<Account>, reason: &'static str) -> TenantScope {
+        tracing::info!(%account, reason, "system scope opened");
+        TenantScope::of_system(account, reason)
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// `unavailable` or `overloaded` when there is none.
+    pub async fn ping(&self) -> Result<()> {
+        acquire(&self.0.app).await?.check_connection().await.map_err(translate)
+    }
+
+    pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
+        Scoped { pool: &self.0.app, scope }
+    }
+
+    #[cfg(feature = "auth")]
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+/// The owner's part, under the start lock. Its connection is closed after it.
+async fn prepare(
+    target: &Config,
+    config: &DatabaseConfig,
+    tls: &MakeRustlsConnect,
+) -> Result<(Option<Config>, Option<Config>)> {
+    let mut owner = connect(target, config, tls).await?;
+    migrate::lock(&owner).await?;
+    migrate::migrate(&mut owner).await?;
+    let app = match &config.app {
+        Some(given) => given.clone(),
+        None => credentials(&owner, target, APP, tls).await?,
+    };
+    let auth = match &config.auth {
+        Some(given) => given.clone(),
+        None => credentials(&owner, target, AUTH, tls).await?,
+    };
+    migrate::unlock(&owner).await?;
+    Ok((Some(app), Some(auth)))
+}
+
+async fn connect(
+    target: &Config,
+    config: &DatabaseConfig,
+    tls: &MakeRustlsConnect,
+) -> Result<Client> {
+    let mut target = target.clone();
+    target.connect_timeout(config.connect_timeout);
+    let (client, connection) = target.connect(tls.clone()).await.map_err(|error| {
+        Error::setup(format!("the database cannot be reached: {}", chain(&error))).because(error)
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "the owner's connection ended");
+        }
+    });
+    Ok(client)
+}
+
+fn unreachable(role: &str, error: Error) -> Error {
+    Error::setup(format!("cannot connect as {role}: {}", chain(&error))).because(error)
+}

@@ -1,0 +1,95 @@
+//! The one place where tenants' SQL runs.
+
+use deadpool_postgres::Pool;
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::flush::{Access, Call, FlushError, flush, prepare};
+use super::pool::acquire;
+use super::sqlstate::translate;
+use crate::error::{Error, Result};
+use crate::tenant::{Actor, TenantScope};
+
+/// Fails with a division by zero when the session is not alive, which aborts
+/// the transaction and with it every statement of the same flush.
+///
+/// It stands inline because the same expression inside of a function halves
+/// the throughput.
+pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*) from nexo.sessions \
+     where account_id = $1 and id = $2 and user_id = $3 and revoked_at is null and expires_at > now()";
+
+/// Something that runs statements inside of a scope. Calls come without the
+/// account: it is put before them as `$1`, so that none can be without it.
+pub(crate) trait Executor: Sync {
+    fn scope(&self) -> &TenantScope;
+
+    fn run(
+        &self,
+        access: Access,
+        calls: &[Call<'_>],
+    ) -> impl Future<Output = Result<Vec<Vec<Row>>>> + Send;
+}
+
+/// A pool and a scope: each run is a transaction of its own, in one round trip.
+pub(crate) struct Scoped<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) scope: &'a TenantScope,
+}
+
+impl Executor for Scoped<'_> {
+    fn scope(&self) -> &TenantScope {
+        self.scope
+    }
+
+    async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let connection = acquire(self.pool).await?;
+        let account = self.scope.account_id();
+        let bound: Vec<Vec<&(dyn ToSql + Sync)>> =
+            calls.iter().map(|call| with_account(&account, call)).collect();
+        let calls: Vec<Call<'_>> =
+            calls.iter().zip(&bound).map(|(call, params)| Call { sql: call.sql, params }).collect();
+
+        let opening = opening(self.scope, access);
+        match self.scope.actor() {
+            Actor::System { .. } => {
+                let prepared = prepare(&connection, &calls).await?;
+                flush(&connection, &opening, access, &prepared)
+                    .await
+                    .map_err(|failed| translate(failed.error))
+            }
+            Actor::User { user, session } => {
+                let alive: [&(dyn ToSql + Sync); 3] = [&account, &session, &user];
+                let mut guarded = Vec::with_capacity(calls.len() + 1);
+                guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive });
+                guarded.extend_from_slice(&calls);
+                let prepared = prepare(&connection, &guarded).await?;
+                let mut rows =
+                    flush(&connection, &opening, access, &prepared).await.map_err(explain)?;
+                rows.remove(0);
+                Ok(rows)
+            }
+        }
+    }
+}
+
+pub(super) fn opening(scope: &TenantScope, access: Access) -> String {
+    // A formatted UUID and nothing else: it cannot carry SQL.
+    format!("{}; SET LOCAL nexo.account_id = '{}'", access.begin(), scope.account_id())
+}
+
+pub(super) fn with_account<'a>(
+    account: &'a (dyn ToSql + Sync),
+    call: &Call<'a>,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let mut params = Vec::with_capacity(call.params.len() + 1);
+    params.push(account);
+    params.extend_from_slice(call.params);
+    params
+}
+
+/// A failure of the flush whose first call is the session check.
+pub(super) fn explain(failed: FlushError) -> Error {
+    let dead = failed.position == 1 && failed.error.code() == Some(&SqlState::DIVISION_BY_ZERO);
+    if dead { Error::session_ended() } else { translate(failed.error) }
+}

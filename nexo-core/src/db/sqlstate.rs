@@ -1,0 +1,62 @@
+//! From SQLSTATE to [`Error`]: the one table.
+
+use std::time::Duration;
+
+use tokio_postgres::Error as PgError;
+use tokio_postgres::error::SqlState;
+
+use crate::error::Error;
+use crate::model::ErrorCode;
+
+const SOON: Duration = Duration::from_secs(1);
+
+/// What a database error means to a caller. The text never names a table, a
+/// constraint or a value; the cause is kept for the log.
+pub(crate) fn translate(error: PgError) -> Error {
+    let Some(state) = error.code() else {
+        // No SQLSTATE: the connection itself failed.
+        return unavailable().because(error);
+    };
+    let told = if *state == SqlState::UNIQUE_VIOLATION {
+        Error::new(ErrorCode::Conflict, "a record with these values exists already")
+    } else if *state == SqlState::FOREIGN_KEY_VIOLATION {
+        Error::new(
+            ErrorCode::Conflict,
+            "a record that this one refers to does not exist, or is referred to",
+        )
+    } else if *state == SqlState::CHECK_VIOLATION
+        || *state == SqlState::NOT_NULL_VIOLATION
+        || *state == SqlState::STRING_DATA_RIGHT_TRUNCATION
+        || *state == SqlState::CHARACTER_NOT_IN_REPERTOIRE
+        || *state == SqlState::UNTRANSLATABLE_CHARACTER
+    {
+        Error::new(ErrorCode::ValidationFailed, "a value was refused by the database")
+    } else if *state == SqlState::T_R_SERIALIZATION_FAILURE
+        || *state == SqlState::T_R_DEADLOCK_DETECTED
+        || *state == SqlState::LOCK_NOT_AVAILABLE
+    {
+        Error::new(ErrorCode::Conflict, "the record is being changed by another request; try again")
+            .retry_in(SOON)
+    } else if *state == SqlState::QUERY_CANCELED {
+        Error::new(ErrorCode::Timeout, "the database took too long")
+    } else if is_unavailable(state) {
+        unavailable()
+    } else {
+        Error::new(ErrorCode::Internal, "the database failed")
+    };
+    told.because(error)
+}
+
+/// The server is away, starting, stopping, full or read-only: class 08
+/// (connection), 53 (resources), 57P (operator), and 25006.
+fn is_unavailable(state: &SqlState) -> bool {
+    let code = state.code();
+    code.starts_with("08")
+        || code.starts_with("53")
+        || code.starts_with("57P")
+        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+pub(super) fn unavailable() -> Error {
+    Error::new(ErrorCode::Unavailable, "the database cannot be reached").retry_in(SOON)
+}

@@ -1,0 +1,177 @@
+//! Several statements in one transaction.
+
+use deadpool_postgres::{Object, Pool};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::flush::{Access, Call, enqueue, prepare};
+use super::pool::acquire;
+use super::scoped::{Executor, SESSION_IS_ALIVE, explain, opening, with_account};
+use super::sqlstate::translate;
+use crate::db::flush::FlushError;
+use crate::error::{Error, Result};
+use crate::model::{ErrorCode, Id, ListParams, Page};
+use crate::repo::{Table, operations};
+use crate::tenant::{Actor, TenantScope};
+
+/// A transaction in a scope: all of its changes are kept, or none.
+///
+/// Without [`commit`](Self::commit) nothing is kept, also when it is dropped
+/// in the middle. A statement that the database refused ends the unit: later
+/// ones fail, and so does the commit.
+pub struct UnitOfWork {
+    connection: Object,
+    scope: TenantScope,
+    open: bool,
+    failed: AtomicBool,
+}
+
+impl UnitOfWork {
+    pub(super) async fn begin(pool: &Pool, scope: &TenantScope) -> Result<Self> {
+        let connection = acquire(pool).await?;
+        let alive = connection.prepare_cached(SESSION_IS_ALIVE).await.map_err(translate)?;
+        let unit =
+            Self { connection, scope: scope.clone(), open: true, failed: AtomicBool::new(false) };
+
+        let opening = opening(scope, Access::Write);
+        let opened = unit.connection.batch_execute(&opening);
+        let checked = async {
+            match scope.actor() {
+                Actor::System { .. } => Ok(()),
+                Actor::User { user, session } => unit
+                    .connection
+                    .query(&alive, &[&scope.account_id(), &session, &user])
+                    .await
+                    .map(drop),
+            }
+        };
+        let (opened, checked) = futures_util::future::join(opened, checked).await;
+        opened.map_err(translate)?;
+        checked.map_err(|error| explain(FlushError { position: 1, error }))?;
+        Ok(unit)
+    }
+
+    /// Keeps all changes.
+    ///
+    /// # Errors
+    /// When a statement of the unit had failed, or the database cannot commit;
+    /// nothing is kept then. When the connection broke while committing, it is
+    /// not known whether the changes were kept; the error is then
+    /// `unavailable`.
+    pub async fn commit(mut self) -> Result<()> {
+        // COMMIT of a failed transaction rolls back and answers success.
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(Error::new(
+                ErrorCode::Conflict,
+                "a statement of the unit of work had failed; nothing was kept",
+            ));
+        }
+        self.open = false;
+        self.connection.batch_execute("COMMIT").await.map_err(translate)
+    }
+
+    /// Drops all changes. The same happens when the unit is dropped.
+    pub fn rollback(self) {}
+
+    /// Creates a record.
+    ///
+    /// # Errors
+    /// As [`Repository::create`](crate::Repository::create).
+    pub async fn create<T: Table>(&self, new: &T::New) -> Result<T> {
+        operations::create(self, new).await
+    }
+
+    /// Reads a record, as this unit has left it.
+    ///
+    /// # Errors
+    /// As [`Repository::get`](crate::Repository::get).
+    pub async fn get<T: Table>(&self, id: Id<T>) -> Result<T> {
+        operations::get(self, id).await
+    }
+
+    /// Reads a page of records.
+    ///
+    /// # Errors
+    /// As [`Repository::list`](crate::Repository::list).
+    pub async fn list<T: Table>(&self, params: &ListParams) -> Result<Page<T>> {
+        operations::list(self, params).await
+    }
+
+    /// Replaces a record's content.
+    ///
+    /// # Errors
+    /// As [`Repository::replace`](crate::Repository::replace).
+    pub async fn replace<T: Table>(
+        &self,
+        id: Id<T>,
+        new: &T::New,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::replace(self, id, new, expected_version).await
+    }
+
+    /// Changes some fields of a record.
+    ///
+    /// # Errors
+    /// As [`Repository::patch`](crate::Repository::patch).
+    pub async fn patch<T: Table>(
+        &self,
+        id: Id<T>,
+        patch: &T::Patch,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::patch(self, id, patch, expected_version).await
+    }
+
+    /// Deletes a record.
+    ///
+    /// # Errors
+    /// As [`Repository::delete`](crate::Repository::delete).
+    pub async fn delete<T: Table>(&self, id: Id<T>, expected_version: Option<i64>) -> Result<()> {
+        operations::delete(self, id, expected_version).await
+    }
+}
+
+impl Executor for UnitOfWork {
+    fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+
+    async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let account = self.scope.account_id();
+        let prepared = prepare(&self.connection, calls).await.inspect_err(|_| self.fail())?;
+        let bound: Vec<Vec<&(dyn ToSql + Sync)>> =
+            calls.iter().map(|call| with_account(&account, call)).collect();
+        let queries = prepared
+            .iter()
+            .zip(&bound)
+            .map(|((statement, _), params)| self.connection.query(statement, params));
+        futures_util::future::join_all(queries)
+            .await
+            .into_iter()
+            .map(|result| result.map_err(translate).inspect_err(|_| self.fail()))
+            .collect()
+    }
+}
+
+impl UnitOfWork {
+    fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for UnitOfWork {
+    fn drop(&mut self) {
+        // Queued before whatever the connection's next user sends.
+        if self.open {
+            enqueue(self.connection.batch_execute("ROLLBACK"));
+        }
+    }
+}
+
+impl std::fmt::Debug for UnitOfWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnitOfWork").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}

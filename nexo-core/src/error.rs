@@ -1,0 +1,171 @@
+//! The one error of this crate.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::{ErrorCode, FieldError};
+
+/// What an operation of this crate answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation did not succeed.
+///
+/// Its text is fit for the caller of an API: it names no table, constraint or
+/// value. What happened underneath is in [`source`](StdError::source), for the
+/// log alone.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    code: ErrorCode,
+    /// The text is for whoever starts the program, not for a caller.
+    setup: bool,
+    detail: Cow<'static, str>,
+    fields: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            setup: false,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn setup(detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(ErrorCode::Internal, detail);
+        error.0.setup = true;
+        error
+    }
+
+    pub(crate) fn invalid(fields: Vec<FieldError>) -> Self {
+        let detail = match fields.as_slice() {
+            [one] => format!("{} {}", one.field, one.message),
+            many => format!("{} fields were refused", many.len()),
+        };
+        let mut error = Self::new(ErrorCode::ValidationFailed, detail);
+        error.0.fields = fields;
+        error
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(ErrorCode::NotFound, "there is no such record")
+    }
+
+    pub(crate) fn session_ended() -> Self {
+        Self::new(ErrorCode::SessionEnded, "the session was ended; log in again")
+    }
+
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retry_in(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// The stable code, as the server puts it on the wire.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
+    /// The fields that were refused; empty unless the input was invalid.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        &self.0.fields
+    }
+
+    /// When another attempt may succeed, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// There is no such record in the scope's account.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code() == ErrorCode::NotFound
+    }
+
+    /// The input was refused; see [`fields`](Self::fields).
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.code() == ErrorCode::ValidationFailed
+    }
+
+    /// The record has another version than the one expected.
+    #[must_use]
+    pub fn is_version_conflict(&self) -> bool {
+        self.code() == ErrorCode::VersionConflict
+    }
+
+    /// The token, the session or the credentials are not, or no longer, good.
+    #[must_use]
+    pub fn is_unauthenticated(&self) -> bool {
+        matches!(
+            self.code(),
+            ErrorCode::Unauthenticated
+                | ErrorCode::TokenExpired
+                | ErrorCode::SessionEnded
+                | ErrorCode::InvalidCredentials
+                | ErrorCode::InvalidRefreshToken
+        )
+    }
+
+    /// The same call may succeed later, unchanged.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.code(),
+            ErrorCode::Unavailable
+                | ErrorCode::Overloaded
+                | ErrorCode::TooManyRequests
+                | ErrorCode::Timeout
+        )
+    }
+
+    /// The database or the configuration is not as NEXO needs it. The text is
+    /// meant for whoever starts the program.
+    #[must_use]
+    pub fn is_setup(&self) -> bool {
+        self.0.setup
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("code", &self.0.code).field("detail", &self.0.detail);
+        if !self.0.fields.is_empty() {
+            debug.field("fields", &self.0.fields);
+        }
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,59 @@
+//! Enums that are one word on the wire and in the database.
+
+/// Declares such an enum. The words are the same everywhere: in JSON, in the
+/// column and in its CHECK constraint.
+macro_rules! text_enum {
+    (
+        $(#[$meta:meta])* pub enum $name:ident {
+            $( $(#[$attr:meta])* $variant:ident = $text:literal, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $( $(#[$attr])* #[serde(rename = $text)] $variant, )*
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$( Self::$variant, )*];
+
+            /// The word for it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text, )* }
+            }
+        }
+
+        #[cfg(feature = "db")]
+        const _: () = {
+            use std::error::Error;
+            use tokio_postgres::types::private::BytesMut;
+            use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+            impl ToSql for $name {
+                fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+                    self.as_str().to_sql(ty, out)
+                }
+                fn accepts(ty: &Type) -> bool {
+                    <&str as ToSql>::accepts(ty)
+                }
+                to_sql_checked!();
+            }
+
+            impl<'a> FromSql<'a> for $name {
+                fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+                    match <&str>::from_sql(ty, raw)? {
+                        $( $text => Ok(Self::$variant), )*
+                        other => Err(format!("{other:?} is no {}", stringify!($name)).into()),
+                    }
+                }
+                fn accepts(ty: &Type) -> bool {
+                    <&str as FromSql<'_>>::accepts(ty)
+                }
+            }
+        };
+    };
+}
+
+pub(super) use text_enum;

@@ -1,0 +1,91 @@
+//! Cursors: where the next page begins.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::model::{Account, ErrorCode, Id};
+
+/// The value of a sort column in one row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SortKey {
+    /// A point in time.
+    #[serde(rename = "t")]
+    Time(Timestamp),
+    /// A text.
+    #[serde(rename = "s")]
+    Text(String),
+}
+
+impl SortKey {
+    pub(super) fn as_param(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Time(time) => time,
+            Self::Text(text) => text,
+        }
+    }
+
+    fn is(&self, kind: SortKind) -> bool {
+        matches!((self, kind), (Self::Time(_), SortKind::Time) | (Self::Text(_), SortKind::Text))
+    }
+}
+
+/// What kind of value a sort column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKind {
+    /// `timestamptz`
+    Time,
+    /// `text`
+    Text,
+}
+
+/// The last row of a page, and the list that it stood in. It opens nothing: a
+/// cursor only says where in the caller's own rows to go on.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cursor {
+    #[serde(rename = "a")]
+    pub(super) account: Id<Account>,
+    #[serde(rename = "c")]
+    pub(super) collection: String,
+    #[serde(rename = "o")]
+    pub(super) order: String,
+    #[serde(rename = "k")]
+    pub(super) key: SortKey,
+    #[serde(rename = "i")]
+    pub(super) id: Uuid,
+}
+
+impl Cursor {
+    pub(super) fn encode(&self) -> String {
+        let json = serde_json::to_vec(self).expect("strings, times and ids always serialise");
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// Reads a cursor of this very list: another account's, another
+    /// collection's or another order's is refused.
+    pub(super) fn decode(
+        text: &str,
+        account: Id<Account>,
+        collection: &str,
+        order: &str,
+        kind: SortKind,
+    ) -> Result<Self> {
+        let refused = |why| Error::new(ErrorCode::InvalidCursor, why);
+        let malformed = || refused("the cursor is malformed; use next_cursor as it was given");
+        let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
+        let cursor: Self = serde_json::from_slice(&json).map_err(|_| malformed())?;
+        if cursor.account != account || cursor.collection != collection || cursor.order != order {
+            return Err(refused("the cursor belongs to another list, or to another order of it"));
+        }
+        let storable = !matches!(&cursor.key, SortKey::Text(text) if text.contains('\0'));
+        if !cursor.key.is(kind) || !storable {
+            return Err(malformed());
+        }
+        Ok(cursor)
+    }
+}

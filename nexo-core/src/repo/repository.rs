@@ -1,0 +1,108 @@
+//! The repository of one kind of record.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::operations;
+use super::table::Table;
+use crate::db::Database;
+use crate::error::Result;
+use crate::model::{Id, ListParams, Page};
+use crate::tenant::TenantScope;
+
+/// The records of one kind, of the account of whichever scope is given.
+///
+/// Each call is one transaction in one round trip. A record of another account
+/// is *not found*, exactly as one that does not exist.
+///
+/// Every method fails with `session_ended` when the session of the scope is no
+/// longer alive, and with `unavailable` or `overloaded` when the database is.
+pub struct Repository<T> {
+    database: Database,
+    entity: PhantomData<fn() -> T>,
+}
+
+impl<T: Table> Repository<T> {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, entity: PhantomData }
+    }
+
+    /// Creates a record.
+    ///
+    /// # Errors
+    /// `validation_failed` with every field that was refused.
+    pub async fn create(&self, scope: &TenantScope, new: &T::New) -> Result<T> {
+        operations::create(&self.database.scoped(scope), new).await
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn get(&self, scope: &TenantScope, id: Id<T>) -> Result<T> {
+        operations::get(&self.database.scoped(scope), id).await
+    }
+
+    /// Reads one page of records.
+    ///
+    /// # Errors
+    /// `invalid_query` for a limit or an order that does not exist,
+    /// `invalid_cursor` for a cursor of another list.
+    pub async fn list(&self, scope: &TenantScope, params: &ListParams) -> Result<Page<T>> {
+        operations::list(&self.database.scoped(scope), params).await
+    }
+
+    /// Replaces a record's whole content; what is absent becomes empty.
+    ///
+    /// # Errors
+    /// `not_found`; `version_conflict` when a version is expected and the
+    /// record has another; `validation_failed`.
+    pub async fn replace(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        new: &T::New,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::replace(&self.database.scoped(scope), id, new, expected_version).await
+    }
+
+    /// Changes some fields of a record.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    pub async fn patch(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        patch: &T::Patch,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::patch(&self.database.scoped(scope), id, patch, expected_version).await
+    }
+
+    /// Deletes a record.
+    ///
+    /// # Errors
+    /// `not_found`; `version_conflict` as in [`replace`](Self::replace).
+    pub async fn delete(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        expected_version: Option<i64>,
+    ) -> Result<()> {
+        operations::delete(&self.database.scoped(scope), id, expected_version).await
+    }
+}
+
+impl<T> Clone for Repository<T> {
+    fn clone(&self) -> Self {
+        Self { database: self.database.clone(), entity: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Repository<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository").finish_non_exhaustive()
+    }
+}
