@@ -8,6 +8,56 @@ use crate::model::{Account, Id, Session, User};
 /// ([`Authenticator::verify`](crate::Authenticator::verify)), or, for jobs
 /// without a user, from [`Database::system_scope`](crate::Database::system_scope).
 /// It has neither a `Default` nor a `Deserialize`.
+///
+/// A query without a scope does not build. This does:
+///
+/// ```no_run
+/// # use nexo_core::{Repository, Result, TenantScope, model::{Client, Id}};
+/// async fn read(clients: Repository<Client>, scope: &TenantScope, id: Id<Client>) -> Result<Client> {
+///     clients.get(scope, id).await
+/// }
+/// ```
+///
+/// and these do not: without the scope,
+///
+/// ```compile_fail,E0061
+/// # use nexo_core::{Repository, Result, TenantScope, model::{Client, Id}};
+/// async fn read(clients: Repository<Client>, scope: &TenantScope, id: Id<Client>) -> Result<Client> {
+///     clients.get(id).await
+/// }
+/// ```
+///
+/// with an account's id in its place,
+///
+/// ```compile_fail,E0308
+/// # use nexo_core::{Repository, Result, TenantScope, model::{Account, Client, Id}};
+/// async fn read(clients: Repository<Client>, account: &Id<Account>, id: Id<Client>) -> Result<Client> {
+///     clients.get(account, id).await
+/// }
+/// ```
+///
+/// with a scope made from nothing,
+///
+/// ```compile_fail,E0277
+/// # use nexo_core::TenantScope;
+/// fn default<T: Default>() -> T { T::default() }
+/// let scope: TenantScope = default();
+/// ```
+///
+/// or from what a caller sent,
+///
+/// ```compile_fail,E0277
+/// # use nexo_core::TenantScope;
+/// let scope: TenantScope = serde_json::from_str("{}").unwrap();
+/// ```
+///
+/// or from its parts:
+///
+/// ```compile_fail,E0451
+/// # use nexo_core::{TenantScope, model::{Account, Id}};
+/// # fn actor<T>() -> T { unreachable!() }
+/// let scope = TenantScope { account: Id::<Account>::new(), actor: actor() };
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantScope {
     account: Id<Account>,

@@ -28,7 +28,7 @@ const FAIL: &str = "insert into nexo.login_failures as f (key, failures, last_fa
         failures = f.failures + 1,
         last_failure_at = clock_timestamp(),
         blocked_until = case when f.failures + 1 < $2 then clock_timestamp()
-            else clock_timestamp() + least(2.0 ^ least(f.failures + 1 - $2, 30), $3) * interval '1 second' end";
+            else clock_timestamp() + least(power(2::float8, least(f.failures + 1 - $2, 30)), $3::float8) * interval '1 second' end";
 
 const FORGET_OLD: &str = "delete from nexo.login_failures where key in (
         select key from nexo.login_failures where last_failure_at < now() - interval '30 days'

@@ -109,6 +109,14 @@ impl Layout {
         sync_folder(&self.root).action(action)
     }
 
+    /// Leaves nothing outside of the root, once PostgreSQL has stopped.
+    pub(super) fn clean_up(&self) {
+        if !self.socket_folder.starts_with(&self.root) {
+            // Not if it is in use after all; the next start reuses it.
+            let _ = fs::remove_dir(&self.socket_folder);
+        }
+    }
+
     fn prepare_socket_folder(&self) -> Result<(), ClusterError> {
         let folder = &self.socket_folder;
         let wrong = |reason| ClusterError::SocketFolder { folder: folder.clone(), reason };

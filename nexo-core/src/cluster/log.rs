@@ -21,6 +21,11 @@ impl LogTail {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end();
             emit(text);
+            // The answers to our own asking would push out what matters.
+            if is_not_yet(text) {
+                line.clear();
+                continue;
+            }
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() == KEPT {
                 kept.pop_front();
@@ -63,11 +68,16 @@ fn severity(line: &str) -> Severity {
     let line = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(' ');
     match line.split_once(':') {
         Some(("PANIC", _)) => Severity::Error,
-        // Refused while it starts or stops: it happens at every start.
-        Some(("FATAL", text)) if text.contains("the database system is ") => Severity::Debug,
+        // It happens at every start.
+        Some(("FATAL", _)) if is_not_yet(line) => Severity::Debug,
         Some(("FATAL" | "ERROR" | "WARNING", _)) => Severity::Warn,
         _ => Severity::Debug,
     }
+}
+
+/// Whether somebody was turned away because PostgreSQL starts or stops.
+fn is_not_yet(line: &str) -> bool {
+    line.contains("FATAL:  the database system is ")
 }
 
 #[cfg(test)]

@@ -140,6 +140,7 @@ impl Cluster {
         if let Err(error) = leftover::stop(&self.binaries, &self.layout, self.stop_signal).await {
             tracing::warn!(%error, "PostgreSQL may still be running");
         }
+        self.layout.clean_up();
     }
 }
 

@@ -16,7 +16,8 @@ use super::provision::provision;
 /// recovering and has all the time it needs: stopping it would only make it
 /// start over.
 const SILENCE_BOUND: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Waits for PostgreSQL, then sets up the role and the database.
@@ -41,6 +42,7 @@ async fn connect_and_provision(
     let started = Instant::now();
     let mut last_answer = started;
     let mut last_told = started;
+    let mut pause = FIRST_PAUSE;
     loop {
         let silent = match timeout(SILENCE_BOUND, superuser.connect(NoTls)).await {
             Ok(Ok((client, connection))) => {
@@ -74,7 +76,8 @@ async fn connect_and_provision(
                 "waiting for PostgreSQL: {silent}"
             );
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
     }
 }
 

@@ -80,8 +80,8 @@ const OBJECTS: &[Check] = &[
               join pg_class c on c.oid = p.polrelid
               where c.relnamespace = 'nexo'::regnamespace
                 and p.polpermissive
-                and (coalesce(pg_get_expr(p.polqual, p.polrelid), '')
-                        !~ '^\\((account_id = nexo\\.current_account\\(\\)|user_id = nexo\\.current_user_id\\(\\))'
+                and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not in
+                        ('(account_id = nexo.current_account())', '(user_id = nexo.current_user_id())')
                      or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
     },
     Check {

@@ -97,6 +97,18 @@ impl Database {
         acquire(&self.0.app).await?.check_connection().await.map_err(translate)
     }
 
+    /// What the next borrower of a connection would find set: the account and
+    /// the user. Both are empty unless a scope has leaked.
+    ///
+    /// # Errors
+    /// When the database is away.
+    #[cfg(feature = "testing")]
+    pub async fn leaked_settings(&self) -> Result<String> {
+        const SQL: &str = "select concat(current_setting('nexo.account_id', true), current_setting('nexo.user_id', true))";
+        let connection = acquire(&self.0.app).await?;
+        Ok(connection.query_one(SQL, &[]).await.map_err(translate)?.get(0))
+    }
+
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
         Scoped { pool: &self.0.app, scope }
     }

@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::config::DatabaseConfig;
-use super::sqlstate::{translate, unavailable};
+use super::sqlstate::unavailable;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
@@ -48,11 +48,7 @@ pub(super) async fn acquire(pool: &Pool) -> Result<Object> {
             Error::new(ErrorCode::Overloaded, "all database connections are busy")
                 .retry_in(std::time::Duration::from_secs(1))
         }
-        PoolError::Backend(error) => match error.code() {
-            // Whatever the server said at the door, the caller can only wait.
-            Some(_) => unavailable().because(error),
-            None => translate(error),
-        },
+        // Whatever the server said at the door, the caller can only wait.
         other => unavailable().because(other),
     })
 }

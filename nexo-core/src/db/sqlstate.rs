@@ -14,8 +14,9 @@ const SOON: Duration = Duration::from_secs(1);
 /// constraint or a value; the cause is kept for the log.
 pub(crate) fn translate(error: PgError) -> Error {
     let Some(state) = error.code() else {
-        // No SQLSTATE: the connection itself failed.
-        return unavailable().because(error);
+        let broken = error.is_closed() || is_io(&error);
+        let told = if broken { unavailable() } else { internal() };
+        return told.because(error);
     };
     let told = if *state == SqlState::UNIQUE_VIOLATION {
         Error::new(ErrorCode::Conflict, "a record with these values exists already")
@@ -42,9 +43,18 @@ pub(crate) fn translate(error: PgError) -> Error {
     } else if is_unavailable(state) {
         unavailable()
     } else {
-        Error::new(ErrorCode::Internal, "the database failed")
+        internal()
     };
     told.because(error)
+}
+
+/// Whether the connection itself failed, and not a value on its way.
+fn is_io(error: &PgError) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
+fn internal() -> Error {
+    Error::new(ErrorCode::Internal, "the database failed")
 }
 
 /// The server is away, starting, stopping, full or read-only: class 08

@@ -1,4 +1,10 @@
 //! One binary for all tests of the crate; each has a database of its own.
 
+mod catalog;
 mod clients;
 mod isolation;
+mod login;
+mod migrate;
+mod sessions;
+mod tokens;
+mod unit_of_work;

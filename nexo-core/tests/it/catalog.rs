@@ -1,0 +1,142 @@
+//! The check at start: a role or a table that isolation cannot rest on is
+//! refused, by name. Each fault here is made on purpose in a good database.
+
+use nexo_core::Database;
+use nexo_core::testing::TestDatabase;
+use nexo_core::tokio_postgres::error::SqlState;
+
+const TABLE: &str = "create table nexo.things (
+    account_id uuid not null default nexo.current_account() references nexo.accounts on delete cascade,
+    id uuid not null, name text, client_id uuid, primary key (account_id, id));
+  alter table nexo.things enable row level security;
+  alter table nexo.things force row level security;
+  create policy tenant on nexo.things using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
+  grant select, insert, update, delete on nexo.things to nexo_app;";
+
+/// Control, what is done to the good table, and what the refusal must say.
+const FAULTS: &[(&str, &str, &str)] = &[
+    ("R1", "alter table nexo.things disable row level security", "nexo.things has no row-level security"),
+    ("R1", "alter table nexo.things no force row level security", "nexo.things has no row-level security"),
+    ("R1 partition",
+     "create table nexo.parts (account_id uuid not null, id uuid not null, primary key (account_id, id)) partition by hash (account_id);
+      alter table nexo.parts enable row level security; alter table nexo.parts force row level security;
+      create policy tenant on nexo.parts using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
+      create table nexo.parts_0 partition of nexo.parts for values with (modulus 1, remainder 0)",
+     "nexo.parts_0 has no row-level security"),
+    ("R2", "drop policy tenant on nexo.things", "nexo.things has rows of accounts and no policy"),
+    ("R2", "drop policy tenant on nexo.things; create policy tenant on nexo.things using (true) with check (true)",
+     "tenant on nexo.things is a policy that does not ask for the account"),
+    ("R2", "alter policy tenant on nexo.things using (account_id = nexo.current_account() or name = 'public')",
+     "tenant on nexo.things is a policy that does not ask for the account"),
+    ("R2", "alter policy tenant on nexo.things with check (true)", "lets write what it does not show"),
+    ("R2", "create policy other on nexo.things for select using (account_id = nexo.current_account())",
+     "nexo.things has two permissive policies"),
+    ("R3", "grant truncate on nexo.things to nexo_app", "nexo.things can be truncated"),
+    ("R3", "grant create on schema nexo to nexo_app", "nexo is a schema in which the run-time role may create"),
+    ("R3", "create table public.mine (); alter table public.mine owner to nexo_auth", "mine is owned by the run-time role"),
+    ("R4", "alter function nexo.current_account() immutable", "must be STABLE"),
+    ("R4", "alter function nexo.current_account() leakproof", "claims to be leakproof"),
+    ("R5", "create view nexo.all_things as select * from nexo.things", "nexo.all_things is a view that reads with its owner's rights"),
+    ("R5", "create materialized view nexo.copied as select * from nexo.things; grant select on nexo.copied to nexo_app",
+     "nexo.copied can be read or written by nexo_app"),
+    ("R6", "create function nexo.door() returns bigint language sql security definer return (select count(*) from nexo.things)",
+     "nexo.door() is a function that runs with its owner's rights"),
+    ("R7", "alter table nexo.clients add constraint client_ids unique (account_id, id);
+            create unique index on nexo.clients (id); alter table nexo.things add foreign key (client_id) references nexo.clients (id)",
+     "is a foreign key between accounts' tables without account_id"),
+    ("R8", "create unique index global_name on nexo.things (name)", "nexo.global_name is an index of an accounts' table that does not lead"),
+    ("R10", "create index by_name on nexo.things (name)", "nexo.by_name is an index of an accounts' table that does not lead"),
+    ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
+     "nexo.shared can be read or written by nexo_app"),
+];
+
+#[tokio::test]
+async fn r1_to_r8_each_fault_is_refused_by_name() {
+    let mut faults = tokio::task::JoinSet::new();
+    for (control, fault, said) in FAULTS {
+        faults.spawn(async move {
+            let test = TestDatabase::create().await;
+            let superuser = test.superuser().await;
+            superuser.batch_execute(TABLE).await.expect("a table by the rules");
+            let good = Database::open(test.config()).await;
+            good.unwrap_or_else(|error| panic!("{control}: {error}"));
+            let done = superuser.batch_execute(fault).await;
+            done.unwrap_or_else(|error| panic!("{control}: {error:?}"));
+            let refused = Database::open(test.config()).await.expect_err(control);
+            assert!(refused.is_setup(), "{control}");
+            assert!(refused.to_string().contains(said), "{control}: {refused}");
+        });
+    }
+    faults.join_all().await;
+}
+
+/// R3: the run-time roles are ordinary, and cannot become the owner.
+#[tokio::test]
+async fn r3_the_run_time_roles_cannot_become_anybody() {
+    let test = TestDatabase::create().await;
+    for connection in [test.as_app().await, test.as_auth().await] {
+        for sql in [
+            "set role nexo_owner",
+            "set role postgres",
+            "truncate nexo.clients",
+            "create table nexo.mine ()",
+            "create table public.mine ()",
+            "select password from nexo.runtime_credentials",
+            "alter table nexo.clients disable row level security",
+            "copy nexo.clients to program 'true'",
+        ] {
+            let denied = connection.batch_execute(sql).await.expect_err(sql);
+            assert_eq!(denied.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {denied:?}");
+        }
+    }
+    // Tenants' SQL reaches no credential, and identity work no tenant's row.
+    let app = test.as_app().await;
+    for table in
+        ["users", "accounts", "memberships", "refresh_tokens", "signing_keys", "login_failures"]
+    {
+        let sql = format!("select * from nexo.{table}");
+        let denied = app.batch_execute(&sql).await.expect_err(table);
+        assert_eq!(denied.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
+    }
+    let denied = test.as_auth().await.batch_execute("select * from nexo.clients").await;
+    assert_eq!(denied.expect_err("clients").code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+}
+
+/// R16, R23: outside of the owner's start-up work, no SQL sets anything for a
+/// session, and no statement is put together at run time.
+#[test]
+fn r16_r23_no_statement_sets_for_a_session() {
+    let allowed = ["db/roles.rs", "db/migrate.rs", "cluster/", "testing/"];
+    let mut seen = 0;
+    for (path, source) in sources(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")))
+    {
+        if allowed.iter().any(|part| path.contains(part)) {
+            continue;
+        }
+        seen += 1;
+        let source = source.to_lowercase();
+        for found in source.match_indices("set ").map(|(at, _)| &source[at..]) {
+            let statement = found.starts_with("set role")
+                || found.starts_with("set session")
+                || found.starts_with("set nexo.");
+            assert!(!statement, "{path}: {}", &found[..40.min(found.len())]);
+        }
+        for word in ["\"reset ", "set_config(", "discard all"] {
+            assert!(!source.contains(word), "{path}: {word}");
+        }
+    }
+    assert!(seen > 20, "the sources were found");
+}
+
+fn sources(folder: &std::path::Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).expect("text")));
+        }
+    }
+    found
+}
