@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `nexo-server`; `--help` tells how to use it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nexo_server::run()
+}

@@ -1,0 +1,27 @@
+# Two commands do all the set-up that they need:
+#   make run    start NEXO and say where
+#   make test   pass every test
+
+CARGO ?= cargo
+
+.PHONY: run test examples bench check
+
+run: postgresql
+	$(CARGO) run --release -p nexo-server
+
+test: postgresql
+	$(CARGO) test --workspace --all-targets
+	$(CARGO) test --workspace --doc
+	sh scripts/examples.sh
+
+examples: postgresql
+	sh scripts/examples.sh
+
+bench: postgresql
+	$(CARGO) bench --bench scoped_query
+	$(CARGO) bench --bench gateway
+
+# Only the server's binaries are needed: NEXO runs them itself.
+.PHONY: postgresql
+postgresql:
+	@sh scripts/install-postgresql.sh

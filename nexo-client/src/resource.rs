@@ -1,0 +1,181 @@
+//! One collection of records, the same way for every entity.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use nexo_core::model::{Entity, Id, ListParams, Page};
+use reqwest::Method;
+
+use crate::Nexo;
+use crate::error::Result;
+use crate::request::Request;
+use crate::stream::Rows;
+
+/// The records of one kind in the session's account.
+///
+/// [`Nexo::clients`] gives one. Every method fails with
+/// [`is_unauthenticated`](crate::Error::is_unauthenticated) if there is no
+/// session. Another account's record is not found, as one that never existed.
+pub struct Resource<T> {
+    nexo: Nexo,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T: Entity> Resource<T> {
+    pub(crate) fn new(nexo: &Nexo) -> Self {
+        Self { nexo: nexo.clone(), marker: PhantomData }
+    }
+
+    /// Creates a record.
+    ///
+    /// # Errors
+    /// [`is_validation`](crate::Error::is_validation) for values that are
+    /// refused; [`is_outcome_unknown`](crate::Error::is_outcome_unknown) if
+    /// the answer was lost.
+    pub async fn create(&self, new: &T::New) -> Result<T> {
+        self.nexo.request(Method::POST, collection::<T>()).json(new).send().await
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found).
+    pub async fn get(&self, id: Id<T>) -> Result<T> {
+        self.one(Method::GET, id).send().await
+    }
+
+    /// Reads one page of the list.
+    ///
+    /// # Errors
+    /// The server refuses a limit, a sort column or a cursor that it does not
+    /// know.
+    pub async fn list(&self, params: &ListParams) -> Result<Page<T>> {
+        let mut request = self.nexo.request(Method::GET, collection::<T>());
+        if let Some(limit) = params.limit {
+            request = request.query("limit", limit);
+        }
+        if let Some(cursor) = &params.cursor {
+            request = request.query("cursor", cursor);
+        }
+        if let Some(sort) = &params.sort {
+            request = request.query("sort", sort);
+        }
+        request.send().await
+    }
+
+    /// Every record of the list from `params.cursor` on, page after page. A
+    /// page is read when its first record is asked for, and not before.
+    #[must_use = "nothing is read until the stream is polled"]
+    pub fn stream(&self, params: ListParams) -> Rows<T> {
+        Rows::new(self.clone(), params)
+    }
+
+    /// Replaces the whole content of a record.
+    ///
+    /// Whatever somebody else has written meanwhile is lost;
+    /// [`if_version`](Self::if_version) prevents that.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) and those of
+    /// [`create`](Self::create).
+    pub async fn replace(&self, id: Id<T>, new: &T::New) -> Result<T> {
+        self.one(Method::PUT, id).json(new).send().await
+    }
+
+    /// Changes the fields that the patch names.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    pub async fn patch(&self, id: Id<T>, patch: &T::Patch) -> Result<T> {
+        self.one(Method::PATCH, id).merge_patch(patch).send().await
+    }
+
+    /// Deletes a record.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found), also if it was deleted
+    /// before.
+    pub async fn delete(&self, id: Id<T>) -> Result<()> {
+        self.one(Method::DELETE, id).send().await
+    }
+
+    /// The writes, each done only while the record has this version.
+    ///
+    /// ```no_run
+    /// # use nexo_client::{Nexo, Result};
+    /// # use nexo_client::model::{Client, ClientPatch, ClientStatus};
+    /// # async fn example(nexo: &Nexo, client: Client) -> Result<()> {
+    /// let patch = ClientPatch { status: ClientStatus::Active.into(), ..ClientPatch::default() };
+    /// match nexo.clients().if_version(client.version).patch(client.id, &patch).await {
+    ///     Err(error) if error.is_version_conflict() => println!("somebody was faster"),
+    ///     changed => println!("now version {}", changed?.version),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "it does nothing alone"]
+    pub fn if_version(&self, version: i64) -> IfVersion<T> {
+        IfVersion { resource: self.clone(), version }
+    }
+
+    fn one(&self, method: Method, id: Id<T>) -> Request {
+        self.nexo.request(method, format!("{}/{id}", collection::<T>()))
+    }
+}
+
+/// The writes of a [`Resource`] that depend on a record's version.
+///
+/// Each fails with
+/// [`is_version_conflict`](crate::Error::is_version_conflict), and does
+/// nothing, if the record has another version by now.
+#[derive(Debug, Clone)]
+pub struct IfVersion<T> {
+    resource: Resource<T>,
+    version: i64,
+}
+
+impl<T: Entity> IfVersion<T> {
+    /// As [`Resource::replace`].
+    ///
+    /// # Errors
+    /// A version conflict, and those of [`Resource::replace`].
+    pub async fn replace(&self, id: Id<T>, new: &T::New) -> Result<T> {
+        self.one(Method::PUT, id).json(new).send().await
+    }
+
+    /// As [`Resource::patch`].
+    ///
+    /// # Errors
+    /// A version conflict, and those of [`Resource::patch`].
+    pub async fn patch(&self, id: Id<T>, patch: &T::Patch) -> Result<T> {
+        self.one(Method::PATCH, id).merge_patch(patch).send().await
+    }
+
+    /// As [`Resource::delete`].
+    ///
+    /// # Errors
+    /// A version conflict, and those of [`Resource::delete`].
+    pub async fn delete(&self, id: Id<T>) -> Result<()> {
+        self.one(Method::DELETE, id).send().await
+    }
+
+    fn one(&self, method: Method, id: Id<T>) -> Request {
+        self.resource.one(method, id).if_version(self.version)
+    }
+}
+
+fn collection<T: Entity>() -> String {
+    format!("/api/crm/{}", T::COLLECTION)
+}
+
+// Written by hand because a derive would ask the same of `T`.
+impl<T> Clone for Resource<T> {
+    fn clone(&self) -> Self {
+        Self { nexo: self.nexo.clone(), marker: PhantomData }
+    }
+}
+impl<T> fmt::Debug for Resource<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("nexo", &self.nexo).finish()
+    }
+}

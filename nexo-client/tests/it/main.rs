@@ -1,0 +1,13 @@
+//! The SDK against the real server, with a proxy between them that loses and
+//! holds answers as networks do.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod clients;
+mod errors;
+mod identity;
+mod proxy;
+mod refresh;
+mod retry;
+mod stream;
+mod types;
+mod world;

@@ -1,0 +1,98 @@
+//! What every request shares.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nexo_core::model::ErrorCode;
+use nexo_core::{Authenticator, Database, Repository, Table};
+use tokio::sync::Mutex;
+
+use crate::config::HttpConfig;
+use crate::failure::{Failure, Outcome};
+use crate::router::Router;
+
+/// The server's state: how it speaks HTTP, and whom it asks.
+#[derive(Debug)]
+pub(crate) struct App {
+    http: HttpConfig,
+    router: Router,
+    /// Empty until the database is open.
+    services: OnceLock<Services>,
+    draining: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
+        Self { http, router, services: OnceLock::new(), draining: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn http(&self) -> &HttpConfig {
+        &self.http
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The core, once it is there.
+    pub(crate) fn services(&self) -> Outcome<&Services> {
+        self.services
+            .get()
+            .ok_or_else(|| Failure::new(ErrorCode::Unavailable, "the server is starting"))
+    }
+
+    /// Gives the core; a second one is ignored.
+    pub(crate) fn provide(&self, database: Database, authenticator: Authenticator) {
+        let services = Services { database, authenticator, pinged: Mutex::new(None) };
+        drop(self.services.set(services));
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The core of NEXO, as handlers see it.
+#[derive(Debug)]
+pub(crate) struct Services {
+    database: Database,
+    authenticator: Authenticator,
+    /// When the database was last asked, and whether it answered.
+    pinged: Mutex<Option<(Instant, bool)>>,
+}
+
+/// How long the database may take to answer a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long an answer is good for. Probes come from anybody, and must not be
+/// a way to keep the pool busy.
+const PING_FRESH: Duration = Duration::from_millis(250);
+
+impl Services {
+    pub(crate) fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    pub(crate) fn repository<T: Table>(&self) -> Repository<T> {
+        self.database.repository()
+    }
+
+    /// Whether the database answers, known within a second. Concurrent callers
+    /// share one ping.
+    pub(crate) async fn database_answers(&self) -> bool {
+        let mut pinged = self.pinged.lock().await;
+        if let Some((at, answered)) = *pinged
+            && at.elapsed() < PING_FRESH
+        {
+            return answered;
+        }
+        let ping = tokio::time::timeout(PING_TIMEOUT, self.database.ping());
+        let answered = matches!(ping.await, Ok(Ok(())));
+        *pinged = Some((Instant::now(), answered));
+        answered
+    }
+}

@@ -1,0 +1,52 @@
+//! How the server speaks HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::{Network, Origin};
+
+/// Where the server listens, whom it believes and how long it waits.
+///
+/// The default is what `nexo-server` does without any flag.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The most connections at a time; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long the head of a request may take to arrive.
+    pub header_timeout: Duration,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a request may take from its head to its reply.
+    pub request_timeout: Duration,
+    /// How long a connection may be silent between two requests, and how long
+    /// a caller may leave a reply unread.
+    pub idle_timeout: Duration,
+    /// How long to go on accepting once `/ready` says no, so that load
+    /// balancers notice.
+    pub drain_delay: Duration,
+    /// How long requests in flight may take to finish when the server stops.
+    pub drain_timeout: Duration,
+    /// The origins whose pages may call this server from a browser.
+    pub cors_origins: Vec<Origin>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+            max_connections: 1000,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            drain_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(30),
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Every flag of `nexo-server`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use super::{DatabaseUrl, HttpConfig, Network, Origin, values};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nexo-server",
+    version,
+    about = "NEXO, a multi-tenant CRM backend on PostgreSQL row-level security",
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+impl Cli {
+    /// The command line, with every setting also after the command.
+    pub(super) fn definition() -> clap::Command {
+        Self::command().mut_args(|arg| arg.global(true))
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nexo-server
+      Serves on 127.0.0.1:4000 with a PostgreSQL of its own, kept in the data folder.
+  nexo-server --ephemeral --listen 127.0.0.1:0
+      The same for a try: a free port, and nothing is kept.
+  DATABASE_URL=postgres://owner:secret@db.example/crm nexo-server --listen 0.0.0.0:4000
+      Serves from an existing database, whose schema the owner's role migrates.
+  NEXO_LOG_FORMAT=json NEXO_LOG=info,nexo_server::request=warn nexo-server
+      Logs for machines, and only the requests that failed.
+  nexo-server config
+      Prints every setting, its value and where that comes from.";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Serve; also what happens without a command
+    Serve,
+    /// Print the effective configuration, without secrets, and exit
+    Config,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Pretty,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(
+        long, env = "NEXO_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:4000",
+        value_parser = values::address
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// Folder of the server's own PostgreSQL, used when there is no DATABASE_URL
+    #[arg(long, env = "NEXO_DATA_DIR", value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Keep nothing: run the server's own PostgreSQL in a temporary folder
+    #[arg(
+        long, env = "NEXO_EPHEMERAL", value_name = "BOOL", num_args = 0..=1,
+        require_equals = true, default_value = "false", default_missing_value = "true",
+        action = ArgAction::Set, value_parser = values::switch
+    )]
+    pub(crate) ephemeral: bool,
+
+    /// Database to use instead of an own one, as its owner
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<DatabaseUrl>,
+
+    /// The same database as the role nexo_app, if its password is managed elsewhere
+    #[arg(long, env = "NEXO_APP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) app_database_url: Option<DatabaseUrl>,
+
+    /// The same database as the role nexo_auth, if its password is managed elsewhere
+    #[arg(long, env = "NEXO_AUTH_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) auth_database_url: Option<DatabaseUrl>,
+
+    /// Certificate authorities (PEM) to trust for the database instead of the system's
+    #[arg(long, env = "NEXO_DATABASE_CA_FILE", value_name = "FILE")]
+    pub(crate) database_ca_file: Option<PathBuf>,
+
+    /// Most database connections for tenants' work; logins have a quarter of it besides
+    #[arg(
+        long, env = "NEXO_POOL_SIZE", value_name = "COUNT", default_value = "16",
+        value_parser = values::count
+    )]
+    pub(crate) pool_size: usize,
+
+    /// Name of this installation in its tokens (`iss`)
+    #[arg(
+        long, env = "NEXO_ISSUER", value_name = "NAME", default_value = "nexo",
+        value_parser = values::name
+    )]
+    pub(crate) issuer: String,
+
+    /// How long an access token is good for
+    #[arg(
+        long, env = "NEXO_ACCESS_TOKEN_TTL", value_name = "DURATION", default_value = "10m",
+        value_parser = values::timeout
+    )]
+    pub(crate) access_token_ttl: Duration,
+
+    /// Origin whose pages may call from a browser; several with commas or by repeating
+    #[arg(long, env = "NEXO_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub(crate) cors_origin: Vec<Origin>,
+
+    /// Proxy or network of proxies whose X-Forwarded-For is believed; several as above
+    #[arg(long, env = "NEXO_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
+    pub(crate) trusted_proxy: Vec<Network>,
+
+    /// Most connections at a time; further ones wait
+    #[arg(
+        long, env = "NEXO_MAX_CONNECTIONS", value_name = "COUNT", default_value = "1000",
+        value_parser = values::count
+    )]
+    pub(crate) max_connections: usize,
+
+    /// Time for the head of a request to arrive
+    #[arg(
+        long, env = "NEXO_HEADER_TIMEOUT", value_name = "DURATION", default_value = "10s",
+        value_parser = values::timeout
+    )]
+    pub(crate) header_timeout: Duration,
+
+    /// Time for the body of a request to arrive
+    #[arg(
+        long, env = "NEXO_BODY_TIMEOUT", value_name = "DURATION", default_value = "15s",
+        value_parser = values::timeout
+    )]
+    pub(crate) body_timeout: Duration,
+
+    /// Time for a request to be answered
+    #[arg(
+        long, env = "NEXO_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "30s",
+        value_parser = values::timeout
+    )]
+    pub(crate) request_timeout: Duration,
+
+    /// Time between two requests on a connection
+    #[arg(
+        long, env = "NEXO_IDLE_TIMEOUT", value_name = "DURATION", default_value = "75s",
+        value_parser = values::timeout
+    )]
+    pub(crate) idle_timeout: Duration,
+
+    /// Time to go on accepting after SIGTERM, while /ready already says no
+    #[arg(
+        long, env = "NEXO_DRAIN_DELAY", value_name = "DURATION", default_value = "0s",
+        value_parser = values::duration
+    )]
+    pub(crate) drain_delay: Duration,
+
+    /// Time for requests in flight to finish after SIGTERM
+    #[arg(
+        long, env = "NEXO_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "30s",
+        value_parser = values::duration
+    )]
+    pub(crate) drain_timeout: Duration,
+
+    /// How to write the log
+    #[arg(long, env = "NEXO_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
+    pub(crate) log_format: LogFormat,
+
+    /// What to log: a level, or directives such as info,nexo_server::request=warn
+    #[arg(
+        long, env = "NEXO_LOG", value_name = "FILTER", default_value = "info",
+        value_parser = log_filter
+    )]
+    pub(crate) log: String,
+}
+
+impl Settings {
+    pub(crate) fn http(&self) -> HttpConfig {
+        HttpConfig {
+            listen: self.listen,
+            max_connections: self.max_connections,
+            header_timeout: self.header_timeout,
+            body_timeout: self.body_timeout,
+            request_timeout: self.request_timeout,
+            idle_timeout: self.idle_timeout,
+            drain_delay: self.drain_delay,
+            drain_timeout: self.drain_timeout,
+            cors_origins: self.cors_origin.clone(),
+            trusted_proxies: self.trusted_proxy.clone(),
+        }
+    }
+
+    /// What no single flag can say: which of them exclude or need each other.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let roles = [&self.app_database_url, &self.auth_database_url];
+        let external = self.database_url.is_some() || roles.iter().any(|url| url.is_some());
+        if roles[0].is_some() != roles[1].is_some() {
+            return Some(
+                "NEXO_APP_DATABASE_URL and NEXO_AUTH_DATABASE_URL need each other: \
+                 expected both, or neither",
+            );
+        }
+        if self.ephemeral && external {
+            return Some(
+                "NEXO_EPHEMERAL keeps nothing and a database URL keeps everything: \
+                 expected one of them",
+            );
+        }
+        if self.ephemeral && self.data_dir.is_some() {
+            return Some(
+                "NEXO_EPHEMERAL keeps nothing and NEXO_DATA_DIR keeps everything: \
+                 expected one of them",
+            );
+        }
+        None
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|_| {
+        "expected a level (error, warn, info, debug, trace, off) or directives such as \
+         info,nexo_server::request=warn"
+            .to_owned()
+    })
+}

@@ -1,0 +1,82 @@
+//! What handlers read from a request, each piece typed or refused.
+
+mod body;
+mod etag;
+mod json;
+mod query;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::header::USER_AGENT;
+use http::request::Parts;
+use hyper::body::Incoming;
+use matchit::Params;
+use nexo_core::Peer;
+use nexo_core::model::{ErrorCode, Id, ListParams};
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Failure, Outcome};
+
+/// A request on its way to its handler: the head, checked, and the body, not
+/// yet read.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    parts: &'a Parts,
+    params: Params<'a, 'a>,
+    body: Incoming,
+    peer: IpAddr,
+    body_timeout: Duration,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        parts: &'a Parts,
+        params: Params<'a, 'a>,
+        body: Incoming,
+        peer: IpAddr,
+        body_timeout: Duration,
+    ) -> Self {
+        Self { parts, params, body, peer, body_timeout }
+    }
+
+    /// Who calls, as a session remembers it.
+    pub(crate) fn peer(&self) -> Peer {
+        let agent = self.parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Peer { ip: Some(self.peer), user_agent: agent.map(str::to_owned) }
+    }
+
+    /// The path that was called.
+    pub(crate) fn path(&self) -> &'a str {
+        self.parts.uri.path()
+    }
+
+    /// The row's id in the path. A malformed one names no row, so it is
+    /// answered like a missing row.
+    pub(crate) fn id<T>(&self) -> Outcome<Id<T>> {
+        let text = self.params.get("id").unwrap_or_default();
+        text.parse().map_err(|_| Failure::of(ErrorCode::NotFound))
+    }
+
+    /// The page that a list call asks for.
+    pub(crate) fn list_params(&self) -> Outcome<ListParams> {
+        query::list_params(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// The version that the row must still have, if the caller named one.
+    pub(crate) fn if_match(&self) -> Outcome<Option<i64>> {
+        etag::if_match(&self.parts.headers)
+    }
+
+    /// Whether the caller already has this version of the row.
+    pub(crate) fn has_version(&self, version: i64) -> bool {
+        etag::if_none_match(&self.parts.headers, version)
+    }
+
+    /// The JSON body.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Outcome<T> {
+        json::expect_json(&self.parts.method, &self.parts.headers)?;
+        let bytes = body::read(&mut self.body, self.body_timeout).await?;
+        json::parse(&bytes)
+    }
+}

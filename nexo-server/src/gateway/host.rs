@@ -1,0 +1,68 @@
+//! One unambiguous host (RFC 9112, 3.2): proxies and caches must not see
+//! another one than this server.
+
+use http::Version;
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use nexo_core::model::ErrorCode;
+
+use crate::failure::{Failure, Outcome};
+
+pub(super) fn check(parts: &Parts) -> Outcome<()> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host,
+        (None, _) if parts.version < Version::HTTP_11 => return Ok(()),
+        (None, _) => return Err(refused("the Host header is missing")),
+        (Some(_), Some(_)) => return Err(refused("there is more than one Host header")),
+    };
+    let host: Authority = host
+        .to_str()
+        .ok()
+        .and_then(|host| host.parse().ok())
+        .filter(|host: &Authority| !host.as_str().contains('@'))
+        .ok_or_else(|| refused("the Host header is malformed"))?;
+    match parts.uri.authority() {
+        Some(target) if *target != host => {
+            Err(refused("the Host header and the request's target name different hosts"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(detail: &'static str) -> Failure {
+    Failure::new(ErrorCode::BadRequest, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn verdict(uri: &str, version: Version, hosts: &[&str]) -> bool {
+        let mut request = Request::builder().uri(uri).version(version);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        check(&parts).is_ok()
+    }
+
+    #[test]
+    fn exactly_one_host_that_agrees() {
+        let v11 = Version::HTTP_11;
+        assert!(verdict("/", v11, &["localhost:4000"]));
+        assert!(verdict("/", v11, &["[::1]:4000"]));
+        assert!(verdict("http://nexo.test/", v11, &["NEXO.test"]));
+        assert!(verdict("/", Version::HTTP_10, &[]));
+        assert!(!verdict("/", v11, &[]));
+        assert!(!verdict("/", v11, &["a", "b"]));
+        assert!(!verdict("/", v11, &["a", "a"]));
+        for malformed in ["", "a b", "user@a", "a/b", "a,b c"] {
+            assert!(!verdict("/", v11, &[malformed]), "{malformed:?}");
+        }
+        assert!(!verdict("http://nexo.test/", v11, &["other.test"]));
+    }
+}

@@ -1,0 +1,42 @@
+//! Sizes that a request must not exceed, checked before anything is read.
+
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use nexo_core::model::ErrorCode;
+
+use crate::failure::{Failure, Outcome};
+
+/// The longest request target, in bytes.
+pub(crate) const MAX_URI: usize = 8 * 1024;
+/// All header names and values together, in bytes.
+pub(crate) const MAX_HEADERS: usize = 16 * 1024;
+/// The most header fields.
+pub(crate) const MAX_HEADER_COUNT: usize = 100;
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// The most header fields that hyper parses, and the largest head that it
+/// buffers. Both are above the limits of this stage, so that within them the
+/// answer is a problem document, and not hyper's bare 431.
+pub(crate) const PARSER_MAX_HEADER_COUNT: usize = 256;
+pub(crate) const PARSER_MAX_HEAD: usize = 64 * 1024;
+
+pub(super) fn check(parts: &Parts) -> Outcome<()> {
+    if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > MAX_URI {
+        return Err(Failure::of(ErrorCode::UriTooLong));
+    }
+    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    let total: usize = parts.headers.iter().map(size).sum();
+    if parts.headers.len() > MAX_HEADER_COUNT || total > MAX_HEADERS {
+        return Err(Failure::of(ErrorCode::HeadersTooLarge));
+    }
+    // hyper has parsed this header and refused malformed ones already.
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let declared = declared.and_then(|length| length.parse().ok()).unwrap_or(0_u64);
+    if declared > MAX_BODY as u64 {
+        return Err(Failure::of(ErrorCode::PayloadTooLarge));
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The life of a request, from head to reply.
+
+mod access_log;
+mod authenticate;
+mod cors;
+mod host;
+pub(crate) mod limits;
+mod panic_guard;
+mod peer;
+mod request_id;
+mod security_headers;
+mod time_limit;
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::Request;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use crate::app::App;
+use crate::extract::Call;
+use crate::failure::Outcome;
+use crate::respond::{self, Reply};
+use crate::routes::{Handler, Route};
+
+use access_log::Entry;
+use request_id::RequestId;
+
+/// Answers one request. Whatever happens inside, there is a reply and a line
+/// in the log.
+///
+/// What hyper cannot parse never comes here: it answers such a connection by
+/// itself, with a bare 400 or 431, and closes it.
+pub(crate) async fn serve(app: &App, socket: SocketAddr, request: Request<Incoming>) -> Reply {
+    let entry = Entry::open();
+    let (parts, body) = request.into_parts();
+    let id = RequestId::of(&parts.headers);
+    let peer = peer::address(app.http(), socket, &parts.headers);
+    let mut route = None;
+
+    let stages = stages(app, &parts, body, peer, &mut route);
+    let limited = time_limit::hold(app.http().request_timeout, stages);
+    // Outermost, so that no stage can take the connection down with it.
+    let outcome = panic_guard::hold(limited).await;
+    let (mut reply, failure) = match outcome {
+        Ok(reply) => (reply, None),
+        Err(failure) => (respond::problem(&failure, parts.uri.path(), id.as_str()), Some(failure)),
+    };
+
+    // Problems carry these too: without CORS, for one, a browser would hide
+    // from a script why its call failed.
+    request_id::stamp(&mut reply, &id);
+    security_headers::apply(&mut reply);
+    cors::apply(app.http(), &parts, &mut reply);
+    if app.is_draining() {
+        respond::close(&mut reply);
+    }
+    entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
+    reply
+}
+
+/// One stage a line; the first failure ends it.
+async fn stages<'a>(
+    app: &'a App,
+    parts: &'a Parts,
+    body: Incoming,
+    peer: IpAddr,
+    route: &mut Option<&'a Route>,
+) -> Outcome<Reply> {
+    limits::check(parts)?;
+    host::check(parts)?;
+    let resource = app.router().resource(parts.uri.path())?;
+    if let Some(reply) = resource.options(&parts.method) {
+        return Ok(reply);
+    }
+    let found = *route.insert(resource.route(&parts.method)?);
+    let call = Call::new(parts, resource.into_params(), body, peer, app.http().body_timeout);
+    match found.handler() {
+        Handler::Public(handler) => handler(app, call).await,
+        Handler::Tenant(handler) => {
+            let services = app.services()?;
+            // Before the body is read: strangers are not worth a megabyte.
+            let scope = authenticate::scope(services, &parts.headers).await?;
+            handler(services, scope, call).await
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Headers that keep browsers and caches from doing more than they should.
+
+use http::HeaderValue;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+
+use crate::respond::Reply;
+
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+pub(super) fn apply(reply: &mut Reply) {
+    let headers = reply.headers_mut();
+    for (name, value) in &ALWAYS {
+        headers.insert(name, value.clone());
+    }
+    // A handler of public data may have said otherwise.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

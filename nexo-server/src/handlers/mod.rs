@@ -1,0 +1,6 @@
+//! What each route does: read the call, ask the core, answer. Nothing else.
+
+pub(crate) mod auth;
+pub(crate) mod crud;
+pub(crate) mod health;
+pub(crate) mod keys;

@@ -1,0 +1,93 @@
+//! The only owner of status codes: what an outcome looks like on the wire.
+
+mod problem;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, ETAG, LOCATION};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use nexo_core::model::Entity;
+use serde::Serialize;
+
+use crate::failure::{Failure, Outcome};
+
+pub(crate) use problem::problem;
+
+/// A whole answer; bodies are always in memory.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// 200 with a value.
+pub(crate) fn ok<T: Serialize>(value: &T) -> Outcome<Reply> {
+    json(StatusCode::OK, value)
+}
+
+/// 200 with a row and its `ETag`.
+pub(crate) fn row<T: Entity>(row: &T) -> Outcome<Reply> {
+    let mut reply = ok(row)?;
+    reply.headers_mut().insert(ETAG, etag(row.version()));
+    Ok(reply)
+}
+
+/// 201 with a value that has no address of its own.
+pub(crate) fn created<T: Serialize>(value: &T) -> Outcome<Reply> {
+    json(StatusCode::CREATED, value)
+}
+
+/// 201 with a row, its `ETag`, and its address below the called collection.
+pub(crate) fn created_row<T: Entity>(collection: &str, row: &T) -> Outcome<Reply> {
+    let mut reply = created(row)?;
+    let location = format!("{collection}/{}", row.id());
+    let location = HeaderValue::try_from(location).map_err(Failure::internal)?;
+    let headers = reply.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(ETAG, etag(row.version()));
+    Ok(reply)
+}
+
+/// 204.
+pub(crate) fn no_content() -> Reply {
+    empty(StatusCode::NO_CONTENT)
+}
+
+/// 304: the caller has this version already.
+pub(crate) fn not_modified(version: i64) -> Reply {
+    let mut reply = empty(StatusCode::NOT_MODIFIED);
+    reply.headers_mut().insert(ETAG, etag(version));
+    reply
+}
+
+/// 204 that says which methods a path has.
+pub(crate) fn options(allow: HeaderValue) -> Reply {
+    let mut reply = no_content();
+    reply.headers_mut().insert(ALLOW, allow);
+    reply
+}
+
+/// Says that the connection ends with this reply.
+pub(crate) fn close(reply: &mut Reply) {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome<Reply> {
+    let body = serde_json::to_vec(value).map_err(Failure::internal)?;
+    Ok(with_body(status, JSON, body.into()))
+}
+
+fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
+    let mut reply = Response::new(Full::new(body));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply
+}
+
+fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
+}
+
+fn etag(version: i64) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are header text")
+}

@@ -1,0 +1,140 @@
+//! The route table: every path that the server answers, as data.
+//!
+//! Tests and benches iterate over [`table`], so a new row is tested for what
+//! all rows must hold (no answer without a token, nothing of another account)
+//! without anybody thinking of it.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+
+use http::Method;
+use nexo_core::model::Client;
+use nexo_core::{Table, TenantScope};
+
+use crate::app::{App, Services};
+use crate::extract::Call;
+use crate::failure::Outcome;
+use crate::handlers::{auth, crud, health, keys};
+use crate::respond::Reply;
+
+/// Every route of the server.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    let mut table = vec![
+        public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
+        public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
+        public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app))),
+        public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call))),
+        public(Method::POST, "/api/auth/login", |app, call| Box::pin(auth::login(app, call))),
+        public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call))),
+        tenant(Method::POST, "/api/auth/logout", |to, scope, _| Box::pin(auth::logout(to, scope))),
+        tenant(Method::POST, "/api/auth/logout-all", |to, scope, _| {
+            Box::pin(auth::logout_everywhere(to, scope))
+        }),
+        tenant(Method::GET, "/api/auth/profile", |to, scope, _| Box::pin(auth::profile(to, scope))),
+        tenant(Method::PATCH, "/api/auth/profile", |to, scope, call| {
+            Box::pin(auth::update_profile(to, scope, call))
+        }),
+        tenant(Method::POST, "/api/auth/password", |to, scope, call| {
+            Box::pin(auth::change_password(to, scope, call))
+        }),
+    ];
+    table.extend(crud::<Client>());
+    table
+}
+
+/// The six routes of an entity, each under its full and its short path.
+fn crud<T: Table>() -> impl Iterator<Item = Route> {
+    ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
+        let all = format!("{prefix}/{}", T::COLLECTION);
+        let one = format!("{all}/{{id}}");
+        [
+            tenant(Method::GET, all.clone(), |to, scope, call| {
+                Box::pin(crud::list::<T>(to, scope, call))
+            }),
+            tenant(Method::POST, all, |to, scope, call| {
+                Box::pin(crud::create::<T>(to, scope, call))
+            }),
+            tenant(Method::GET, one.clone(), |to, scope, call| {
+                Box::pin(crud::get::<T>(to, scope, call))
+            }),
+            tenant(Method::PUT, one.clone(), |to, scope, call| {
+                Box::pin(crud::replace::<T>(to, scope, call))
+            }),
+            tenant(Method::PATCH, one.clone(), |to, scope, call| {
+                Box::pin(crud::patch::<T>(to, scope, call))
+            }),
+            tenant(Method::DELETE, one, |to, scope, call| {
+                Box::pin(crud::delete::<T>(to, scope, call))
+            }),
+        ]
+    })
+}
+
+/// One row of the table.
+#[derive(Debug, Clone)]
+pub struct Route {
+    method: Method,
+    path: Cow<'static, str>,
+    handler: Handler,
+}
+
+impl Route {
+    /// The method. A `GET` route also answers `HEAD`.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, with `{id}` where a row's id stands.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Who may call it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        match self.handler {
+            Handler::Public(_) => Access::Public,
+            Handler::Tenant(_) => Access::Tenant,
+        }
+    }
+
+    pub(crate) fn handler(&self) -> Handler {
+        self.handler
+    }
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever has an access token; the route sees that token's account only.
+    Tenant,
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Outcome<Reply>> + Send + 'a>>;
+pub(crate) type PublicHandler = for<'a> fn(&'a App, Call<'a>) -> Answer<'a>;
+pub(crate) type TenantHandler = for<'a> fn(&'a Services, TenantScope, Call<'a>) -> Answer<'a>;
+
+/// What answers a route. Who may call stands in the signature: a public
+/// handler is given no scope, and without one no repository can be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Handler {
+    Public(PublicHandler),
+    Tenant(TenantHandler),
+}
+
+pub(crate) fn public(
+    method: Method,
+    path: impl Into<Cow<'static, str>>,
+    handler: PublicHandler,
+) -> Route {
+    Route { method, path: path.into(), handler: Handler::Public(handler) }
+}
+
+fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHandler) -> Route {
+    Route { method, path: path.into(), handler: Handler::Tenant(handler) }
+}

@@ -1,0 +1,162 @@
+//! The listener: accepting connections, serving them, and ending well.
+
+mod accept;
+mod connection;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use nexo_core::{Authenticator, Database};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::app::App;
+use crate::config::HttpConfig;
+use crate::router::{AmbiguousRoutes, Router};
+use crate::routes::{Route, table};
+
+use accept::accept_all;
+use connection::Connections;
+
+/// Makes servers.
+#[derive(Debug)]
+pub struct Server;
+
+/// Why a server could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} ({source}); choose another address with --listen")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The route table contradicts itself.
+    #[error(transparent)]
+    Routes(#[from] AmbiguousRoutes),
+}
+
+impl Server {
+    /// Listens, and will answer from this database.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use nexo_core::{AuthConfig, Database, DatabaseConfig};
+    /// use nexo_server::{HttpConfig, Server};
+    ///
+    /// let database = Database::open(DatabaseConfig::from_url("postgres://owner@localhost/crm")?).await?;
+    /// let authenticator = database.authenticator(AuthConfig::default()).await?;
+    /// let config = HttpConfig { listen: "127.0.0.1:0".parse()?, ..HttpConfig::default() };
+    /// let server = Server::bind(config, database, authenticator).await?;
+    /// println!("http://{}", server.local_addr());
+    /// server.run(async { drop(tokio::signal::ctrl_c().await) }).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn bind(
+        config: HttpConfig,
+        database: Database,
+        authenticator: Authenticator,
+    ) -> Result<BoundServer, ServerError> {
+        let server = Self::listen(config).await?;
+        server.provider().provide(database, authenticator);
+        Ok(server)
+    }
+
+    /// Listens, without a database yet: until [`Provider::provide`] is called,
+    /// `/ready` and whatever needs the database answer 503.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
+        Self::with_routes(config, table()).await
+    }
+
+    pub(crate) async fn with_routes(
+        config: HttpConfig,
+        table: Vec<Route>,
+    ) -> Result<BoundServer, ServerError> {
+        let router = Router::new(table)?;
+        let address = config.listen;
+        let bind = |source| ServerError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind)?;
+        let local_addr = listener.local_addr().map_err(bind)?;
+        Ok(BoundServer { listener, local_addr, app: Arc::new(App::new(config, router)) })
+    }
+}
+
+/// A server that listens. Connections are answered once it runs; until then
+/// they wait.
+#[derive(Debug)]
+pub struct BoundServer {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    app: Arc<App>,
+}
+
+/// Gives a listening server its database.
+#[derive(Debug, Clone)]
+pub struct Provider(Arc<App>);
+
+impl Provider {
+    /// From now on the server is ready. A second call changes nothing.
+    pub fn provide(&self, database: Database, authenticator: Authenticator) {
+        self.0.provide(database, authenticator);
+    }
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request was answered.
+    Completely,
+    /// The drain timeout passed; this many connections were cut.
+    Cut(usize),
+}
+
+impl BoundServer {
+    /// Where it listens: the real port, also if port 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The way to give it its database.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        Provider(self.app.clone())
+    }
+
+    /// Serves until `shutdown` resolves, then drains: `/ready` says no, after
+    /// the drain delay no connection is accepted any more, and requests in
+    /// flight have the drain timeout to finish. Dropping the future cuts all
+    /// connections.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let Self { listener, app, .. } = self;
+        let mut connections = Connections::new(app.clone());
+        {
+            let accepting = accept_all(listener, &mut connections);
+            let until_drained = async {
+                shutdown.await;
+                app.drain();
+                sleep(app.http().drain_delay).await;
+            };
+            tokio::select! {
+                () = accepting => {}
+                () = until_drained => {}
+            }
+            // The listener is closed here: newcomers are refused, not kept waiting.
+        }
+        connections.finish(app.http().drain_timeout).await
+    }
+}

@@ -1,0 +1,106 @@
+//! The program's command line and environment.
+
+use std::process::{Command, Output};
+
+fn nexo_server(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nexo-server"));
+    command.env_clear().env("HOME", "/home/nobody").envs(environment.iter().copied());
+    command.args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn the_effective_configuration_is_printed() {
+    let environment = [
+        ("NEXO_LISTEN", "0.0.0.0:80"),
+        ("DATABASE_URL", "postgres://owner:s3cret@db.example:5433/crm?sslmode=require"),
+        ("NEXO_CORS_ORIGIN", "https://a.example,https://b.example"),
+    ];
+    let text = stdout(&nexo_server(&["config", "--pool-size", "4"], &environment));
+    let line = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} =")));
+        let line = line.unwrap_or_else(|| panic!("{name} is missing in\n{text}"));
+        let (setting, comment) = line.split_once("  # ").unwrap();
+        (setting.trim_end().to_owned(), comment.split(';').next().unwrap().to_owned())
+    };
+    let pair = |setting: &str, source: &str| (setting.to_owned(), source.to_owned());
+    assert_eq!(line("NEXO_LISTEN"), pair("NEXO_LISTEN = 0.0.0.0:80", "environment"));
+    assert_eq!(line("NEXO_POOL_SIZE"), pair("NEXO_POOL_SIZE = 4", "--pool-size"));
+    assert_eq!(line("NEXO_REQUEST_TIMEOUT"), pair("NEXO_REQUEST_TIMEOUT = 30s", "default"));
+    assert_eq!(line("NEXO_EPHEMERAL"), pair("NEXO_EPHEMERAL = false", "default"));
+    assert_eq!(
+        line("DATABASE_URL"),
+        pair("DATABASE_URL = postgres://owner:[redacted]@db.example/crm", "environment")
+    );
+    assert_eq!(
+        line("NEXO_CORS_ORIGIN"),
+        pair("NEXO_CORS_ORIGIN = https://a.example,https://b.example", "environment")
+    );
+    assert!(!text.contains("s3cret"));
+}
+
+#[test]
+fn flags_win_over_the_environment() {
+    let text = stdout(&nexo_server(&["config", "--log", "warn"], &[("NEXO_LOG", "debug")]));
+    assert!(text.contains("NEXO_LOG = warn "), "{text}");
+}
+
+#[test]
+fn a_wrong_value_stops_the_start_and_is_explained() {
+    for (variable, value, expected) in [
+        ("NEXO_LISTEN", "localhost", "an IP address and a port"),
+        ("NEXO_EPHEMERAL", "perhaps", "true or false"),
+        ("NEXO_POOL_SIZE", "0", "a number from 1"),
+        ("NEXO_POOL_SIZE", "many", "a number from 1"),
+        ("NEXO_DRAIN_TIMEOUT", "30", "a duration"),
+        ("NEXO_CORS_ORIGIN", "https://a.example,*", "one origin"),
+        ("NEXO_TRUSTED_PROXY", "10.0.0.0/64", "a network"),
+        ("NEXO_LOG_FORMAT", "xml", "pretty or json"),
+        ("NEXO_LOG", "nexo=loud", "a level"),
+        ("NEXO_DATA_DIR", "", "not to be empty"),
+    ] {
+        let output = nexo_server(&[], &[(variable, value)]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}: {text}");
+        assert!(text.contains(variable) && text.contains("expected"), "{text}");
+        assert!(text.contains(expected), "{text}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_wrong_secret_is_not_repeated() {
+    for value in ["postgres://owner:s3cret@host:port/crm", "s3cret", "password=s3cret", ""] {
+        for (args, environment) in [
+            (vec![], vec![("DATABASE_URL", value)]),
+            (vec!["--database-url", value], vec![]),
+            (vec!["config", "--app-database-url", value], vec![]),
+        ] {
+            let output = nexo_server(&args, &environment);
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{text}");
+            assert!(text.contains("DATABASE_URL") && text.contains("expected"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_refused() {
+    let output = nexo_server(&["--listn", "127.0.0.1:0"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--listn"));
+}
+
+#[test]
+fn help_teaches() {
+    let text = stdout(&nexo_server(&["--help"], &[("DATABASE_URL", "postgres://u:s3cret@h/d")]));
+    for part in ["Examples:", "NEXO_LISTEN", "127.0.0.1:4000", "--ephemeral", "DATABASE_URL"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert!(!text.contains("s3cret"));
+}

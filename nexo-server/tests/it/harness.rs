@@ -1,0 +1,196 @@
+//! A server on a free port with a database of its own.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use nexo_core::AuthConfig;
+use nexo_core::testing::{PASSWORD, TestDatabase};
+use nexo_server::{HttpConfig, Server};
+use serde_json::{Value, json};
+
+use crate::wire::{Reply, Wire};
+
+/// A running server; it ends with the test's runtime.
+pub(crate) struct TestServer {
+    pub(crate) database: TestDatabase,
+    pub(crate) address: SocketAddr,
+}
+
+/// A user who is logged in to an account of their own.
+pub(crate) struct User {
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::with(HttpConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: HttpConfig) -> Self {
+        let database = TestDatabase::create().await;
+        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
+        let server = Server::bind(config, opened, authenticator).await.unwrap();
+        let address = server.local_addr();
+        tokio::spawn(server.run(std::future::pending()));
+        Self { database, address }
+    }
+
+    pub(crate) async fn wire(&self) -> Wire {
+        Wire::connect(self.address).await
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call::to(self.address, method, path)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Call {
+        self.call("POST", path).json(body)
+    }
+
+    /// Registers `name@example.com`.
+    pub(crate) async fn register(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let request = json!({
+            "email": email, "password": PASSWORD, "name": name, "account_name": "Engines",
+        });
+        let reply = self.post("/api/auth/register", &request).send().await;
+        assert_eq!(reply.status, 201, "{}", reply.json());
+        User::of(email, &reply)
+    }
+
+    /// How many rows a table has, whoever they belong to.
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
+        let statement = format!("select count(*) from {table}");
+        self.database.superuser().await.query_one(&statement, &[]).await.unwrap().get(0)
+    }
+}
+
+impl User {
+    pub(crate) fn of(email: String, reply: &Reply) -> Self {
+        let body = reply.json();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        Self { email, token: text("access_token"), refresh_token: text("refresh_token") }
+    }
+}
+
+/// A request to be.
+pub(crate) struct Call {
+    address: SocketAddr,
+    head: String,
+    is_head: bool,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub(crate) fn to(address: SocketAddr, method: &str, path: &str) -> Self {
+        Self {
+            address,
+            head: format!("{method} {path} HTTP/1.1\r\nhost: nexo.test\r\nconnection: close\r\n"),
+            is_head: method == "HEAD",
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        write!(self.head, "{name}: {value}\r\n").unwrap();
+        self
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn by(self, user: &User) -> Self {
+        self.bearer(&user.token)
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        let length = self.body.len().to_string();
+        self.header("content-type", content_type).header("content-length", &length)
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let mut wire = Wire::connect(self.address).await;
+        let mut request = self.head.into_bytes();
+        request.extend_from_slice(b"\r\n");
+        request.extend_from_slice(&self.body);
+        wire.send_unheeded(request).await;
+        if self.is_head { wire.reply_to_head().await } else { wire.reply().await }
+    }
+}
+
+impl Reply {
+    /// The whole reply as text, with what differs from run to run redacted.
+    pub(crate) fn snapshot(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        let mut headers: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name != "date" && name != "content-length")
+            .collect();
+        headers.sort();
+        for (name, value) in headers {
+            let value = if name == "x-request-id" { "[id]" } else { value };
+            writeln!(text, "{name}: {}", redact_ids(value)).unwrap();
+        }
+        if !self.body.is_empty() {
+            let mut body = self.json();
+            redact(&mut body);
+            writeln!(text, "{body:#}").unwrap();
+        }
+        text
+    }
+}
+
+/// Replaces ids, times and tokens.
+pub(crate) fn redact(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match name.as_str() {
+                    "access_token" | "refresh_token" => *member = "[token]".into(),
+                    "next_cursor" if member.is_string() => *member = "[cursor]".into(),
+                    _ => redact(member),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::String(text) => *text = redact_ids(text),
+        _ => {}
+    }
+}
+
+/// `text` without the ids in its path segments, and without times.
+fn redact_ids(text: &str) -> String {
+    let is_time = text.parse::<jiff::Timestamp>().is_ok();
+    if is_time {
+        return "[time]".to_owned();
+    }
+    let segment = |part: &str| match part.parse::<uuid::Uuid>() {
+        Ok(_) => "[id]".to_owned(),
+        Err(_) => part.to_owned(),
+    };
+    text.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// Compares a reply with what is expected, written with an indent.
+#[track_caller]
+pub(crate) fn assert_snapshot(reply: &Reply, expected: &str) {
+    let lines: Vec<&str> = expected.trim_matches('\n').lines().collect();
+    let indent = lines.first().map_or(0, |line| line.len() - line.trim_start().len());
+    let expected: Vec<&str> =
+        lines.iter().map(|line| line.get(indent..).unwrap_or_default()).collect();
+    assert_eq!(reply.snapshot().trim_end(), expected.join("\n").trim_end());
+}

@@ -1,0 +1,98 @@
+//! Heads of requests that should not be: ambiguous, too large, or no HTTP.
+
+use crate::harness::TestServer;
+
+/// A whole request, sent as it is.
+async fn raw(server: &TestServer, request: &str) -> crate::wire::Reply {
+    let mut wire = server.wire().await;
+    wire.send_unheeded(request).await;
+    wire.reply().await
+}
+
+#[tokio::test]
+async fn one_host_and_only_one() {
+    let server = TestServer::start().await;
+    for (name, request) in [
+        ("none", "GET /health HTTP/1.1\r\n\r\n"),
+        ("two", "GET /health HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"),
+        ("twice the same", "GET /health HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n"),
+        ("empty", "GET /health HTTP/1.1\r\nhost: \r\n\r\n"),
+        ("a path", "GET /health HTTP/1.1\r\nhost: a/b\r\n\r\n"),
+        ("a user", "GET /health HTTP/1.1\r\nhost: a@b\r\n\r\n"),
+        ("two in one", "GET /health HTTP/1.1\r\nhost: a, b\r\n\r\n"),
+        ("another target", "GET http://a/health HTTP/1.1\r\nhost: b\r\n\r\n"),
+    ] {
+        let mut wire = server.wire().await;
+        wire.send(request).await;
+        let reply = wire.reply().await;
+        assert_eq!((reply.status, reply.problem().as_str()), (400, "bad_request"), "{name}");
+        assert_eq!(wire.closed().await, b"", "{name}");
+    }
+    for request in [
+        "GET http://a/health HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHOST: [::1]:4000\r\n\r\n",
+        "GET /health HTTP/1.0\r\n\r\n",
+    ] {
+        assert_eq!(raw(&server, request).await.status, 200, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_closed() {
+    let server = TestServer::start().await;
+    for request in [
+        "\0\x01\x02\x03\r\n\r\n",
+        "hello\r\n\r\n",
+        "GET /health\r\n\r\n",
+        "GET /health HTTP/3.7\r\nhost: a\r\n\r\n",
+        "GET /hea lth HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /health HTTP/1.1\r\nhost: a\r\nno colon\r\n\r\n",
+        "GET /health HTTP/1.1\r\nhost: a\r\nx: a\r\n folded\r\n\r\n",
+        "GET /health HTTP/1.1\r\nhost : a\r\n\r\n",
+        "POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\n{",
+        "POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n",
+        "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
+    ] {
+        let mut wire = server.wire().await;
+        wire.send_unheeded(request).await;
+        // hyper answers these by itself: a bare 400, and the end.
+        let reply = wire.reply().await;
+        assert_eq!((reply.status, reply.body.len()), (400, 0), "{request:?}");
+        assert_eq!(wire.closed().await, b"", "{request:?}");
+    }
+    // Length and chunks at once: the chunks count, and the connection ends.
+    let smuggled = "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\
+                    transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut wire = server.wire().await;
+    wire.send(smuggled).await;
+    assert_eq!(wire.reply().await.status, 415);
+    assert_eq!(wire.closed().await, b"");
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large() {
+    let server = TestServer::start().await;
+    let path = |length: usize| format!("/{}", "a".repeat(length - 1));
+    assert_eq!(server.get(&path(8192)).send().await.status, 404);
+    let reply = server.get(&path(8193)).send().await;
+    assert_eq!((reply.status, reply.problem().as_str()), (414, "uri_too_long"));
+    let query = format!("/health?{}", "q".repeat(9000));
+    assert_eq!(server.get(&query).send().await.status, 414);
+
+    let mut many = server.get("/health");
+    // With host and connection.
+    for at in 0..98 {
+        many = many.header(&format!("x-{at}"), "v");
+    }
+    assert_eq!(many.send().await.status, 200);
+    let mut many = server.get("/health");
+    for at in 0..99 {
+        many = many.header(&format!("x-{at}"), "v");
+    }
+    let reply = many.send().await;
+    assert_eq!((reply.status, reply.problem().as_str()), (431, "headers_too_large"));
+    assert_eq!(server.get("/health").header("x", &"v".repeat(16_000)).send().await.status, 200);
+    let reply = server.get("/health").header("x", &"v".repeat(16_384)).send().await;
+    assert_eq!((reply.status, reply.problem().as_str()), (431, "headers_too_large"));
+}

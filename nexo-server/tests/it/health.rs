@@ -1,0 +1,95 @@
+//! `/health`, `/ready`, `/.well-known/jwks.json`.
+
+use nexo_core::AuthConfig;
+use nexo_core::testing::TestDatabase;
+use nexo_core::tokio_postgres::NoTls;
+use nexo_server::{HttpConfig, Server};
+
+use crate::harness::{Call, TestServer, assert_snapshot};
+
+#[tokio::test]
+async fn a_running_server_is_healthy_and_ready() {
+    let server = TestServer::start().await;
+    let version = env!("CARGO_PKG_VERSION");
+    let health = server.get("/health").send().await;
+    assert_eq!(health.status, 200);
+    assert_eq!(
+        health.json(),
+        serde_json::json!({ "status": "ok", "database": "ok", "version": version })
+    );
+    assert_snapshot(
+        &server.get("/ready").send().await,
+        r#"
+        200
+        cache-control: no-store
+        connection: close
+        content-security-policy: default-src 'none'; frame-ancestors 'none'
+        content-type: application/json
+        referrer-policy: no-referrer
+        x-content-type-options: nosniff
+        x-request-id: [id]
+        {
+          "status": "ready"
+        }
+        "#,
+    );
+}
+
+#[tokio::test]
+async fn a_server_answers_before_it_has_its_database() {
+    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let server = Server::listen(config).await.unwrap();
+    let (address, provider) = (server.local_addr(), server.provider());
+    tokio::spawn(server.run(std::future::pending()));
+    let get = |path| Call::to(address, "GET", path).bearer("x").send();
+    let health = get("/health").await;
+    assert_eq!((health.status, &health.json()["status"]), (200, &"starting".into()));
+    for path in ["/ready", "/api/clients", "/.well-known/jwks.json"] {
+        let reply = get(path).await;
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "{path}");
+        assert_eq!(reply.json()["detail"], "the server is starting");
+        assert!(reply.header("retry-after").is_some());
+    }
+    let database = TestDatabase::create().await;
+    let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+    provider.provide(opened, authenticator);
+    assert_eq!(get("/ready").await.status, 200);
+    assert_eq!(get("/health").await.json()["status"], "ok");
+    assert_eq!(get("/api/clients").await.problem(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn without_its_database_a_server_lives_but_is_not_ready() {
+    let server = TestServer::start().await;
+    let user = server.register("ada").await;
+    let mut elsewhere = server.database.superuser_config();
+    let name = elsewhere.get_dbname().unwrap().to_owned();
+    elsewhere.dbname("postgres");
+    let (client, connection) = elsewhere.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
+
+    // An answer from before may be remembered for a moment.
+    while server.get("/health").send().await.json()["database"] == "ok" {}
+    let health = server.get("/health").send().await;
+    assert_eq!((health.status, &health.json()["status"]), (200, &"degraded".into()));
+    let ready = server.get("/ready").send().await;
+    assert_eq!((ready.status, ready.problem().as_str()), (503, "unavailable"));
+    assert_eq!(ready.header("retry-after"), Some("1"));
+    let clients = server.get("/api/clients").by(&user).send().await;
+    assert_eq!((clients.status, clients.problem().as_str()), (503, "unavailable"));
+    assert!(!clients.json()["detail"].as_str().unwrap().contains(&name));
+}
+
+#[tokio::test]
+async fn the_public_keys_are_public() {
+    let server = TestServer::start().await;
+    let reply = server.get("/.well-known/jwks.json").send().await;
+    assert_eq!((reply.status, reply.header("cache-control")), (200, Some("public, max-age=300")));
+    let keys = reply.json()["keys"].as_array().unwrap().clone();
+    assert!(!keys.is_empty());
+    for key in keys {
+        assert!(key["d"].is_null(), "a private key is published");
+        assert_eq!((&key["kty"], &key["crv"]), (&"OKP".into(), &"Ed25519".into()));
+    }
+}

@@ -1,0 +1,23 @@
+//! The server as its callers see it: real sockets, a real PostgreSQL.
+//!
+//! The modules mirror the URLs. What needs no database (timeouts, panics, the
+//! drain) is tested beside the listener, in `src/server/tests.rs`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod auth;
+mod bad_input;
+mod bad_values;
+mod clients;
+mod config;
+mod cors;
+mod drain;
+mod embedded;
+mod gateway;
+mod harness;
+mod heads;
+mod health;
+mod log;
+mod program;
+mod routes;
+mod tokens;
+mod wire;

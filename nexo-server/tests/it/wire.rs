@@ -1,0 +1,137 @@
+//! HTTP/1.1 by hand over a socket, so that tests can also send what no client
+//! library would.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Long enough for any answer. Whoever waits longer hangs, and the test fails.
+const HANGING: Duration = Duration::from_secs(60);
+
+/// A connection to a server.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// One reply.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// In the order of the wire, names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the server accepts");
+        Self { stream, unread: Vec::new() }
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.expect("the server reads");
+    }
+
+    /// Sends what the server may refuse to read to its end.
+    pub(crate) async fn send_unheeded(&mut self, bytes: impl AsRef<[u8]>) {
+        drop(self.stream.write_all(bytes.as_ref()).await);
+    }
+
+    /// The next reply.
+    pub(crate) async fn reply(&mut self) -> Reply {
+        self.reply_with_body(true).await
+    }
+
+    /// The next reply, to a `HEAD` request.
+    pub(crate) async fn reply_to_head(&mut self) -> Reply {
+        self.reply_with_body(false).await
+    }
+
+    /// Waits until the server asks for the body.
+    pub(crate) async fn until_continue(&mut self) {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        while self.unread.len() < CONTINUE.len() {
+            assert!(self.fill().await, "closed without asking: {:?}", self.unread);
+        }
+        assert_eq!(self.unread.drain(..CONTINUE.len()).collect::<Vec<_>>(), CONTINUE);
+    }
+
+    /// Waits for the server to close the connection; what it still sent.
+    pub(crate) async fn closed(&mut self) -> Vec<u8> {
+        while self.fill().await {}
+        std::mem::take(&mut self.unread)
+    }
+
+    async fn reply_with_body(&mut self, has_body: bool) -> Reply {
+        let head = loop {
+            match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                Some(end) => break self.unread.drain(..end + 4).collect::<Vec<_>>(),
+                None => assert!(self.fill().await, "closed without a reply: {:?}", self.unread),
+            }
+        };
+        let head = String::from_utf8(head).expect("a head is text");
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status");
+        let status = status.parse().expect("a number");
+        let headers: Vec<_> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let mut reply = Reply { status, headers, body: Vec::new() };
+        let length: usize =
+            reply.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+        if has_body {
+            while self.unread.len() < length {
+                assert!(self.fill().await, "closed within a body");
+            }
+            reply.body = self.unread.drain(..length).collect();
+        }
+        reply
+    }
+
+    /// Reads some bytes; false at the end, and also when the connection was
+    /// reset.
+    async fn fill(&mut self) -> bool {
+        let read = timeout(HANGING, self.stream.read_buf(&mut self.unread)).await;
+        matches!(read.expect("the connection hangs"), Ok(1..))
+    }
+}
+
+impl Reply {
+    /// The value of a header; the test fails if it is there twice.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} is there twice");
+        value
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)),
+        }
+    }
+
+    /// The stable code of a problem document, after a check of its form.
+    pub(crate) fn problem(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{text}");
+        let body = self.json();
+        assert_eq!(body["status"], self.status, "{text}");
+        assert_eq!(body["request_id"].as_str(), self.header("x-request-id"), "{text}");
+        let code = body["code"].as_str().expect("a code");
+        assert_eq!(body["type"], format!("urn:nexo:error:{code}"), "{text}");
+        for member in ["title", "detail", "instance", "timestamp"] {
+            assert!(body[member].is_string(), "{member} is missing in {text}");
+        }
+        code.to_owned()
+    }
+}
