@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -146,6 +147,22 @@ async fn a_body_that_stands_still_is_refused() {
         assert_eq!(reply.header("connection"), Some("close"));
         assert_eq!(wire.closed().await, b"");
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_reads_is_given_up() {
+    let routes = vec![public(Method::GET, "/large", |_, _| {
+        Box::pin(async { respond::ok(&"x".repeat(16 * 1024 * 1024)) })
+    })];
+    let config = HttpConfig { idle_timeout: SHORT, ..HttpConfig::default() };
+    let mut server = Running::start(config, routes).await;
+    let mut careless = TcpStream::connect(server.address).await.expect("the server accepts");
+    careless.write_all(get("/large").as_bytes()).await.expect("the server reads");
+    assert_eq!(careless.read_u8().await.expect("it begins"), b'H');
+    server.stop();
+    // It would be cut after the drain timeout if nothing else ended it.
+    assert_eq!(server.ended.await.expect("no panic"), Drained::Completely);
+    drop(careless);
 }
 
 #[tokio::test]
