@@ -2,6 +2,7 @@
 
 mod catalog;
 mod clients;
+mod cluster;
 mod isolation;
 mod login;
 mod migrate;
