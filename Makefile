@@ -7,7 +7,7 @@ CARGO ?= cargo
 .PHONY: run test examples bench check
 
 run: postgresql
-	$(CARGO) run --release -p nexo-server
+	$(CARGO) run -p nexo-server
 
 test: postgresql
 	$(CARGO) test --workspace --all-targets
@@ -20,6 +20,7 @@ examples: postgresql
 bench: postgresql
 	$(CARGO) bench --bench scoped_query
 	$(CARGO) bench --bench gateway
+	$(CARGO) bench --bench auth
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

@@ -17,7 +17,9 @@ create table nexo.sessions (
     foreign key (account_id, user_id) references nexo.memberships on delete cascade,
     check ((revoked_at is null) = (revoked_for is null))
 );
-create index sessions_user on nexo.sessions (user_id);
+-- With the id, so that whatever the planner believes of the table's size, a
+-- session of a user is found at once.
+create unique index sessions_user on nexo.sessions (user_id, id);
 
 alter table nexo.sessions enable row level security;
 alter table nexo.sessions force row level security;
@@ -38,18 +40,18 @@ create table nexo.refresh_tokens (
     session_id      uuid not null,
     user_id         uuid not null,
     token_hash      bytea not null check (length(token_hash) = 32),
-    parent_hash     bytea check (length(parent_hash) = 32),
+    successor_hash  bytea check (length(successor_hash) = 32),
     successor_nonce bytea check (length(successor_nonce) = 32),
     created_at      timestamptz not null default clock_timestamp(),
     -- Ends by itself when unused.
     expires_at      timestamptz not null,
     rotated_at      timestamptz,
-    primary key (account_id, session_id, token_hash),
+    primary key (user_id, token_hash),
     foreign key (account_id, session_id) references nexo.sessions on delete cascade,
-    check ((rotated_at is null) = (successor_nonce is null))
+    check ((rotated_at is null) = (successor_nonce is null)),
+    check ((rotated_at is null) = (successor_hash is null))
 );
-create unique index refresh_tokens_hash on nexo.refresh_tokens (user_id, token_hash);
-create index refresh_tokens_parent on nexo.refresh_tokens (user_id, parent_hash);
+create index refresh_tokens_session on nexo.refresh_tokens (account_id, session_id);
 
 alter table nexo.refresh_tokens enable row level security;
 alter table nexo.refresh_tokens force row level security;

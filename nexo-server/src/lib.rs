@@ -18,6 +18,7 @@ mod app;
 mod banner;
 mod config;
 pub mod embedded;
+mod examples;
 mod extract;
 mod failure;
 mod gateway;

@@ -10,8 +10,10 @@ use std::pin::Pin;
 use http::Method;
 use nexo_core::model::Client;
 use nexo_core::{Table, TenantScope};
+use serde_json::Value;
 
 use crate::app::{App, Services};
+use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::handlers::{auth, crud, health, keys};
@@ -24,9 +26,12 @@ pub fn table() -> Vec<Route> {
         public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
         public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
         public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app))),
-        public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call))),
-        public(Method::POST, "/api/auth/login", |app, call| Box::pin(auth::login(app, call))),
-        public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call))),
+        public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call)))
+            .example(examples::register),
+        public(Method::POST, "/api/auth/login", |app, call| Box::pin(auth::login(app, call)))
+            .example(examples::login),
+        public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call)))
+            .example(examples::refresh),
         tenant(Method::POST, "/api/auth/logout", |to, scope, _| Box::pin(auth::logout(to, scope))),
         tenant(Method::POST, "/api/auth/logout-all", |to, scope, _| {
             Box::pin(auth::logout_everywhere(to, scope))
@@ -34,10 +39,12 @@ pub fn table() -> Vec<Route> {
         tenant(Method::GET, "/api/auth/profile", |to, scope, _| Box::pin(auth::profile(to, scope))),
         tenant(Method::PATCH, "/api/auth/profile", |to, scope, call| {
             Box::pin(auth::update_profile(to, scope, call))
-        }),
+        })
+        .example(examples::profile),
         tenant(Method::POST, "/api/auth/password", |to, scope, call| {
             Box::pin(auth::change_password(to, scope, call))
-        }),
+        })
+        .example(examples::password),
     ];
     table.extend(crud::<Client>());
     table
@@ -54,16 +61,19 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
             }),
             tenant(Method::POST, all, |to, scope, call| {
                 Box::pin(crud::create::<T>(to, scope, call))
-            }),
+            })
+            .example(examples::entity::<T>),
             tenant(Method::GET, one.clone(), |to, scope, call| {
                 Box::pin(crud::get::<T>(to, scope, call))
             }),
             tenant(Method::PUT, one.clone(), |to, scope, call| {
                 Box::pin(crud::replace::<T>(to, scope, call))
-            }),
+            })
+            .example(examples::entity::<T>),
             tenant(Method::PATCH, one.clone(), |to, scope, call| {
                 Box::pin(crud::patch::<T>(to, scope, call))
-            }),
+            })
+            .example(examples::entity::<T>),
             tenant(Method::DELETE, one, |to, scope, call| {
                 Box::pin(crud::delete::<T>(to, scope, call))
             }),
@@ -77,6 +87,7 @@ pub struct Route {
     method: Method,
     path: Cow<'static, str>,
     handler: Handler,
+    example: Option<fn() -> Value>,
 }
 
 impl Route {
@@ -99,6 +110,18 @@ impl Route {
             Handler::Public(_) => Access::Public,
             Handler::Tenant(_) => Access::Tenant,
         }
+    }
+
+    /// A body that the route accepts, if it reads one: what documentation
+    /// shows and benches send. Credentials in it are invented.
+    #[must_use]
+    pub fn example_body(&self) -> Option<Value> {
+        self.example.map(|example| example())
+    }
+
+    fn example(mut self, example: fn() -> Value) -> Self {
+        self.example = Some(example);
+        self
     }
 
     pub(crate) fn handler(&self) -> Handler {
@@ -132,9 +155,9 @@ pub(crate) fn public(
     path: impl Into<Cow<'static, str>>,
     handler: PublicHandler,
 ) -> Route {
-    Route { method, path: path.into(), handler: Handler::Public(handler) }
+    Route { method, path: path.into(), handler: Handler::Public(handler), example: None }
 }
 
 fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHandler) -> Route {
-    Route { method, path: path.into(), handler: Handler::Tenant(handler) }
+    Route { method, path: path.into(), handler: Handler::Tenant(handler), example: None }
 }

@@ -11,20 +11,20 @@ use crate::model::{AuthTokens, ErrorCode, Id, RefreshRequest, Session};
 use crate::tenant::TenantScope;
 
 /// Marks the token as used, if it is good and nobody was first.
-/// `$1` user, `$2` token, `$3` nonce.
+/// `$1` user, `$2` token, `$3` nonce, `$4` successor.
 const ROTATE: &str = "update nexo.refresh_tokens t
-     set rotated_at = clock_timestamp(), successor_nonce = $3
+     set rotated_at = clock_timestamp(), successor_nonce = $3, successor_hash = $4
      from nexo.sessions s
      where t.user_id = $1 and t.token_hash = $2 and t.rotated_at is null
        and t.expires_at > clock_timestamp()
-       and s.account_id = t.account_id and s.id = t.session_id
+       and s.user_id = $1 and s.account_id = t.account_id and s.id = t.session_id
        and s.revoked_at is null and s.expires_at > clock_timestamp()";
 
 /// Adds the successor, if it was this request that rotated.
-/// `$1` user, `$2` token, `$3` nonce, `$4` successor, `$5` seconds of life.
+/// `$1` user, `$2` token, `$3` nonce, `$4` seconds of life.
 const ADD_SUCCESSOR: &str = "insert into nexo.refresh_tokens
-        (account_id, session_id, user_id, token_hash, parent_hash, expires_at)
-     select account_id, session_id, user_id, $4, token_hash, clock_timestamp() + $5 * interval '1 second'
+        (account_id, session_id, user_id, token_hash, expires_at)
+     select account_id, session_id, user_id, successor_hash, clock_timestamp() + $4 * interval '1 second'
      from nexo.refresh_tokens
      where user_id = $1 and token_hash = $2 and successor_nonce = $3";
 
@@ -36,10 +36,10 @@ const REVOKE_REUSED: &str = "update nexo.sessions s
      from nexo.refresh_tokens t
      where t.user_id = $1 and t.token_hash = $2
        and t.rotated_at is not null and t.successor_nonce <> $3
-       and s.account_id = t.account_id and s.id = t.session_id and s.revoked_at is null
+       and s.user_id = $1 and s.account_id = t.account_id and s.id = t.session_id and s.revoked_at is null
        and (t.rotated_at < clock_timestamp() - $4 * interval '1 second'
             or exists (select from nexo.refresh_tokens next
-                       where next.user_id = $1 and next.parent_hash = t.token_hash
+                       where next.user_id = $1 and next.token_hash = t.successor_hash
                          and next.rotated_at is not null))
      returning s.id";
 
@@ -47,7 +47,7 @@ const REVOKE_REUSED: &str = "update nexo.sessions s
 const OUTCOME: &str =
     "select u.id, u.email, u.name, u.created_at, a.id, a.name, s.id, t.successor_nonce
      from nexo.refresh_tokens t
-     join nexo.sessions s on s.account_id = t.account_id and s.id = t.session_id
+     join nexo.sessions s on s.user_id = t.user_id and s.account_id = t.account_id and s.id = t.session_id
      join nexo.users u on u.id = t.user_id
      join nexo.accounts a on a.id = t.account_id
      where t.user_id = $1 and t.token_hash = $2 and t.successor_nonce is not null
@@ -72,8 +72,8 @@ impl Authenticator {
         let grace = self.config().refresh_grace.as_secs_f64();
 
         let calls = [
-            Call { sql: ROTATE, params: &[&user, &hash, &nonce] },
-            Call { sql: ADD_SUCCESSOR, params: &[&user, &hash, &nonce, &successor, &life] },
+            Call { sql: ROTATE, params: &[&user, &hash, &nonce, &successor] },
+            Call { sql: ADD_SUCCESSOR, params: &[&user, &hash, &nonce, &life] },
             Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace] },
             Call { sql: OUTCOME, params: &[&user, &hash] },
         ];

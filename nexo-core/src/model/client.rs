@@ -143,6 +143,19 @@ impl Entity for Client {
     const COLLECTION: &'static str = "clients";
     const SORTS: &'static [&'static str] = &["created_at", "updated_at", "name"];
 
+    fn example() -> NewClient {
+        NewClient {
+            email: Some("office@babbage.example".to_owned()),
+            phone: Some("+44 20 7946 0018".to_owned()),
+            website: Some("https://babbage.example".to_owned()),
+            address: Some("1 Dorset Street\nLondon".to_owned()),
+            status: ClientStatus::Active,
+            tags: vec!["engines".to_owned(), "london".to_owned()],
+            notes: Some("Prefers to be written to.".to_owned()),
+            ..NewClient::named("Babbage & Sons")
+        }
+    }
+
     fn id(&self) -> Id<Self> {
         self.id
     }

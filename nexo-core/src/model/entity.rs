@@ -20,6 +20,9 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + Sized + '
     /// The columns that a list can be sorted by, the default first.
     const SORTS: &'static [&'static str];
 
+    /// A believable record to create: what documentation shows and benches send.
+    fn example() -> Self::New;
+
     /// The record's identifier.
     fn id(&self) -> Id<Self>;
     /// The record's version: 1 when created, one more at each change.

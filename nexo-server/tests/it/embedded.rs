@@ -1,22 +1,13 @@
 //! The private PostgreSQL of the default mode: supervised, one server a folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nexo_core::tokio_postgres::config::Host;
 use nexo_core::tokio_postgres::{Client, Config, NoTls};
 use nexo_server::embedded::{Embedded, EmbeddedError, Storage};
-use tempfile::TempDir;
 
-/// A folder that PostgreSQL's user may pass through, whatever the umask.
-fn temp() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    folder
-}
+use crate::process::{Folder, deadline, eventually, is_alive, kill_9, parent, pause, postmaster};
 
 async fn start(folder: &Path) -> Result<Embedded, EmbeddedError> {
     Embedded::start(Storage::Folder(folder.to_owned())).await
@@ -46,22 +37,6 @@ async fn committed(embedded: &Embedded) -> i32 {
     }
 }
 
-async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = deadline();
-    while !condition() {
-        pause(deadline, what).await;
-    }
-}
-
-fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(60)
-}
-
-async fn pause(deadline: Instant, what: &str) {
-    assert!(Instant::now() < deadline, "still not so after a minute: {what}");
-    tokio::time::sleep(Duration::from_millis(10)).await;
-}
-
 /// The folder of the cluster, also of an ephemeral one.
 fn folder(embedded: &Embedded) -> PathBuf {
     match embedded.owner_config().get_hosts() {
@@ -70,53 +45,32 @@ fn folder(embedded: &Embedded) -> PathBuf {
     }
 }
 
-fn postmaster(folder: &Path) -> Option<u32> {
-    let text = fs::read_to_string(folder.join("postgres/postmaster.pid")).ok()?;
-    text.lines().next()?.parse().ok()
-}
-
-fn ps(column: &str, pid: u32) -> String {
-    let output = Command::new("ps").args(["-o", column, "-p", &pid.to_string()]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn is_alive(pid: u32) -> bool {
-    let state = ps("stat=", pid);
-    !state.is_empty() && !state.starts_with('Z')
-}
-
-fn kill_9(pid: u32) {
-    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
-    assert!(status.success(), "no process {pid} to kill");
-}
-
 #[tokio::test]
 async fn postgresql_is_started_again_each_time_it_is_killed() {
-    let temp = temp();
-    let embedded = start(temp.path()).await.unwrap();
+    let temp = Folder::new();
+    let embedded = start(&temp).await.unwrap();
     commit(&embedded).await;
     for _ in 0..3 {
-        let pid = postmaster(temp.path()).unwrap();
+        let pid = postmaster(&temp).unwrap();
         kill_9(pid);
-        eventually("another one runs", || postmaster(temp.path()).is_some_and(|new| new != pid))
-            .await;
+        eventually("another one runs", || postmaster(&temp).is_some_and(|new| new != pid)).await;
         assert_eq!(committed(&embedded).await, 7);
     }
     embedded.stop().await;
-    assert_eq!(postmaster(temp.path()), None, "it was stopped in order");
+    assert_eq!(postmaster(&temp), None, "it was stopped in order");
 }
 
 #[tokio::test]
 async fn postgresql_is_started_again_when_its_guardian_is_killed() {
-    let temp = temp();
-    let embedded = start(temp.path()).await.unwrap();
+    let temp = Folder::new();
+    let embedded = start(&temp).await.unwrap();
     commit(&embedded).await;
-    let pid = postmaster(temp.path()).unwrap();
-    kill_9(ps("ppid=", pid).parse().unwrap());
+    let pid = postmaster(&temp).unwrap();
+    kill_9(parent(pid));
     eventually("the first one has stopped", || !is_alive(pid)).await;
     assert_eq!(committed(&embedded).await, 7);
     embedded.stop().await;
-    assert_eq!(postmaster(temp.path()), None, "it was stopped in order");
+    assert_eq!(postmaster(&temp), None, "it was stopped in order");
 }
 
 #[tokio::test]
@@ -134,33 +88,33 @@ async fn ephemeral_data_survives_a_crash_and_goes_at_the_end() {
 
 #[tokio::test]
 async fn a_folder_has_one_server() {
-    let temp = temp();
-    let embedded = start(temp.path()).await.unwrap();
-    let pid = postmaster(temp.path()).unwrap();
-    let refused = start(temp.path()).await.unwrap_err();
+    let temp = Folder::new();
+    let embedded = start(&temp).await.unwrap();
+    let pid = postmaster(&temp).unwrap();
+    let refused = start(&temp).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         format!(
             "another nexo-server (pid {}) already uses {}; stop it or choose another folder \
              with --data-dir",
             std::process::id(),
-            temp.path().canonicalize().unwrap().display()
+            temp.canonicalize().unwrap().display()
         )
     );
     assert!(is_alive(pid), "the refused one did no harm");
     commit(&embedded).await;
     embedded.stop().await;
 
-    let embedded = start(temp.path()).await.unwrap();
+    let embedded = start(&temp).await.unwrap();
     assert_eq!(committed(&embedded).await, 7);
     embedded.stop().await;
 }
 
 #[tokio::test]
 async fn dropping_it_stops_postgresql() {
-    let temp = temp();
-    let embedded = start(temp.path()).await.unwrap();
-    let pid = postmaster(temp.path()).unwrap();
+    let temp = Folder::new();
+    let embedded = start(&temp).await.unwrap();
+    let pid = postmaster(&temp).unwrap();
     drop(embedded);
     eventually("PostgreSQL has stopped", || !is_alive(pid)).await;
 
@@ -172,13 +126,13 @@ async fn dropping_it_stops_postgresql() {
 
 #[tokio::test]
 async fn it_can_be_stopped_while_postgresql_cannot_start() {
-    let temp = temp();
-    let embedded = start(temp.path()).await.unwrap();
-    let pid = postmaster(temp.path()).unwrap();
-    let credentials = temp.path().join("credentials.json");
-    fs::rename(&credentials, temp.path().join("elsewhere")).unwrap();
+    let temp = Folder::new();
+    let embedded = start(&temp).await.unwrap();
+    let pid = postmaster(&temp).unwrap();
+    let credentials = temp.join("credentials.json");
+    fs::rename(&credentials, temp.join("elsewhere")).unwrap();
     kill_9(pid);
     eventually("PostgreSQL has stopped", || !is_alive(pid)).await;
     embedded.stop().await;
-    assert!(postmaster(temp.path()).is_none_or(|pid| !is_alive(pid)));
+    assert!(postmaster(&temp).is_none_or(|pid| !is_alive(pid)));
 }

@@ -56,13 +56,7 @@ impl TestServer {
 
     /// Registers `name@example.com`.
     pub(crate) async fn register(&self, name: &str) -> User {
-        let email = format!("{name}@example.com");
-        let request = json!({
-            "email": email, "password": PASSWORD, "name": name, "account_name": "Engines",
-        });
-        let reply = self.post("/api/auth/register", &request).send().await;
-        assert_eq!(reply.status, 201, "{}", reply.json());
-        User::of(email, &reply)
+        register(self.address, name).await
     }
 
     /// How many rows a table has, whoever they belong to.
@@ -70,6 +64,17 @@ impl TestServer {
         let statement = format!("select count(*) from {table}");
         self.database.superuser().await.query_one(&statement, &[]).await.unwrap().get(0)
     }
+}
+
+/// Registers `name@example.com`.
+pub(crate) async fn register(address: SocketAddr, name: &str) -> User {
+    let email = format!("{name}@example.com");
+    let request = json!({
+        "email": email, "password": PASSWORD, "name": name, "account_name": "Engines",
+    });
+    let reply = Call::to(address, "POST", "/api/auth/register").json(&request).send().await;
+    assert_eq!(reply.status, 201, "{}", reply.json());
+    User::of(email, &reply)
 }
 
 impl User {
@@ -122,12 +127,17 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Reply {
-        let mut wire = Wire::connect(self.address).await;
+        self.try_send().await.expect("the server answers")
+    }
+
+    /// Sends it to a server that may be gone.
+    pub(crate) async fn try_send(self) -> Result<Reply, String> {
+        let mut wire = Wire::try_connect(self.address).await?;
         let mut request = self.head.into_bytes();
         request.extend_from_slice(b"\r\n");
         request.extend_from_slice(&self.body);
         wire.send_unheeded(request).await;
-        if self.is_head { wire.reply_to_head().await } else { wire.reply().await }
+        wire.try_reply(!self.is_head).await
     }
 }
 

@@ -1,50 +1,170 @@
-//! The program as a child process, with a PostgreSQL of its own that keeps
-//! nothing.
+//! The program as a child process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// A running `nexo-server`.
+use serde_json::Value;
+
+use crate::harness::{Call, User, register};
+
+/// Long enough for any start or stop. What takes longer hangs.
+const HANGING: Duration = Duration::from_secs(120);
+
+/// A running `nexo-server`. It is killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    /// Where it listens, once it is [`listening`](Self::listening).
     pub(crate) address: SocketAddr,
-    stderr: BufReader<ChildStderr>,
+    lines: Receiver<String>,
     log: String,
 }
 
-impl Program {
-    pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nexo-server"))
-            .args(["--ephemeral", "--listen", "127.0.0.1:0"])
-            .args(args)
-            .env_remove("DATABASE_URL")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
-        while !log.contains("listening") {
-            let read = stderr.read_line(&mut log).unwrap();
-            assert!(read > 0, "it ended: {log}");
+/// The command for a server on a free port, configured by `args` alone.
+pub(crate) fn command(args: &[&str]) -> Command {
+    command_of(Path::new(env!("CARGO_BIN_EXE_nexo-server")), args)
+}
+
+/// The same with another copy of the binary.
+pub(crate) fn command_of(binary: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["--listen", "127.0.0.1:0"]).args(args).env_remove("DATABASE_URL");
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"NEXO_") && name != "NEXO_PG_BINDIR" {
+            command.env_remove(name);
         }
-        let address = log.lines().last().unwrap();
-        let start = address.find("127.0.0.1:").unwrap();
+    }
+    command
+}
+
+impl Program {
+    /// With a PostgreSQL of its own that keeps nothing.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut command = command(&["--ephemeral"]);
+        command.args(args);
+        Self::spawn(command).listening()
+    }
+
+    /// With a PostgreSQL of its own in `folder`.
+    pub(crate) fn keeping(folder: &Path) -> Self {
+        Self::spawn(keeping(folder)).listening()
+    }
+
+    /// Does not wait for anything.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        // Also when nobody asks: a full pipe would hold the server up.
+        thread::spawn(move || {
+            for line in stderr.lines() {
+                drop(send.send(line.unwrap()));
+            }
+        });
+        let address = (Ipv4Addr::UNSPECIFIED, 0).into();
+        Self { child, address, lines, log: String::new() }
+    }
+
+    /// Waits until it serves.
+    pub(crate) fn listening(mut self) -> Self {
+        let line = self.logs("listening");
+        let start = line.find("127.0.0.1:").unwrap();
         let ends = |c: char| !(c.is_ascii_digit() || c == '.' || c == ':');
-        let address = address[start..].split(ends).next().unwrap().parse().unwrap();
-        Self { child, address, stderr, log }
+        self.address = line[start..].split(ends).next().unwrap().parse().unwrap();
+        self
+    }
+
+    /// Waits for a line of the log that contains `text`.
+    pub(crate) fn logs(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + HANGING;
+        loop {
+            match self.next_line(deadline) {
+                Some(line) if line.contains(text) => return line,
+                Some(_) => {}
+                None => panic!("it ended without {text:?}: {}", self.log),
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.pid().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for its end; its exit status, and what it printed and logged.
     pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
-        self.stderr.read_to_string(&mut self.log).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        (output.status, String::from_utf8(output.stdout).unwrap(), self.log)
+        let deadline = Instant::now() + HANGING;
+        while self.next_line(deadline).is_some() {}
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        (self.child.wait().unwrap(), printed, std::mem::take(&mut self.log))
     }
+
+    /// Asks it to stop and waits until it has; its log.
+    pub(crate) fn stop(self) -> String {
+        self.signal("TERM");
+        let (status, _, log) = self.end();
+        assert!(status.success(), "{status}: {log}");
+        log
+    }
+
+    /// The next line of the log; none at its end, which is the program's.
+    fn next_line(&mut self, deadline: Instant) -> Option<String> {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                self.log.push_str(&line);
+                self.log.push('\n');
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("it hangs: {}", self.log),
+        }
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call::to(self.address, method, path)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Call {
+        self.call("POST", path).json(body)
+    }
+
+    /// Registers `name@example.com`.
+    pub(crate) async fn register(&self, name: &str) -> User {
+        register(self.address, name).await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Without effect on one that has ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The command for a server with a PostgreSQL of its own in `folder`.
+pub(crate) fn keeping(folder: &Path) -> Command {
+    let mut command = command(&[]);
+    command.args([OsStr::new("--data-dir"), folder.as_os_str()]);
+    command
 }

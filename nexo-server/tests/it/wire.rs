@@ -30,8 +30,12 @@ pub(crate) struct Reply {
 
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the server accepts");
-        Self { stream, unread: Vec::new() }
+        Self::try_connect(address).await.expect("the server accepts")
+    }
+
+    pub(crate) async fn try_connect(address: SocketAddr) -> Result<Self, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        Ok(Self { stream, unread: Vec::new() })
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -45,12 +49,12 @@ impl Wire {
 
     /// The next reply.
     pub(crate) async fn reply(&mut self) -> Reply {
-        self.reply_with_body(true).await
+        self.try_reply(true).await.expect("the server answers")
     }
 
     /// The next reply, to a `HEAD` request.
     pub(crate) async fn reply_to_head(&mut self) -> Reply {
-        self.reply_with_body(false).await
+        self.try_reply(false).await.expect("the server answers")
     }
 
     /// Waits until the server asks for the body.
@@ -68,11 +72,13 @@ impl Wire {
         std::mem::take(&mut self.unread)
     }
 
-    async fn reply_with_body(&mut self, has_body: bool) -> Reply {
+    /// The next reply, or what came instead of it.
+    pub(crate) async fn try_reply(&mut self, has_body: bool) -> Result<Reply, String> {
         let head = loop {
             match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(end) => break self.unread.drain(..end + 4).collect::<Vec<_>>(),
-                None => assert!(self.fill().await, "closed without a reply: {:?}", self.unread),
+                None if self.fill().await => {}
+                None => return Err(format!("closed without a reply: {:?}", self.unread)),
             }
         };
         let head = String::from_utf8(head).expect("a head is text");
@@ -88,11 +94,13 @@ impl Wire {
             reply.header("content-length").map_or(0, |length| length.parse().expect("a length"));
         if has_body {
             while self.unread.len() < length {
-                assert!(self.fill().await, "closed within a body");
+                if !self.fill().await {
+                    return Err("closed within a body".to_owned());
+                }
             }
             reply.body = self.unread.drain(..length).collect();
         }
-        reply
+        Ok(reply)
     }
 
     /// Reads some bytes; false at the end, and also when the connection was

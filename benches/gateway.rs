@@ -1,0 +1,207 @@
+//! Every route, from the SDK through the server to PostgreSQL and back.
+//!
+//! `cargo bench --bench gateway` prints p50, p95 and p99 of each row of the
+//! route table against the targets: 300 ms for any call, 200 ms at p95. It
+//! fails when one is missed, or when a route cannot be called from what the
+//! table itself says: a route that is added later is in it without a line here.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use nexo_client::model::{AuthTokens, LoginRequest, RegisterRequest};
+use nexo_client::{Method, Nexo};
+use nexo_server::routes::{Access, Route, table};
+use serde_json::{Value, json};
+use support::{Bench, millis, percentile};
+use tokio::runtime::Runtime;
+
+const SAMPLES: usize = 300;
+/// Routes that hash a password take 20 ms of processor time a call.
+const SAMPLES_OF_HASHING: usize = 60;
+const ROWS: usize = 500;
+const TARGET: Duration = Duration::from_millis(300);
+const TARGET_P95: Duration = Duration::from_millis(200);
+
+fn main() {
+    let trial = std::env::args().any(|argument| argument == "--test");
+    let runtime = Runtime::new().expect("a runtime");
+    let caller = runtime.block_on(Caller::prepare(if trial { 3 } else { ROWS }));
+
+    let mut criterion = Criterion::default().configure_from_args();
+    let mut group = criterion.benchmark_group("gateway");
+    for route in table().iter().filter(|route| *route.method() == Method::GET) {
+        let path = runtime.block_on(caller.path(route));
+        group.bench_function(format!("GET {}", route.path()), |bencher| {
+            bencher.iter_custom(|calls| {
+                runtime.block_on(async {
+                    let start = Instant::now();
+                    for _ in 0..calls {
+                        caller.call(&caller.nexo, route, &path, None).await;
+                    }
+                    start.elapsed()
+                })
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+
+    let missed = runtime.block_on(report(&caller, trial));
+    if missed > 0 {
+        eprintln!("{missed} routes miss a target");
+        std::process::exit(1);
+    }
+}
+
+async fn report(caller: &Caller, trial: bool) -> usize {
+    println!("\nmilliseconds, SDK to PostgreSQL and back, one caller, {} clients", caller.rows);
+    println!("{:7}{:28}{:>8}{:>9}{:>9}{:>9}", "", "", "samples", "p50", "p95", "p99");
+    let mut missed = 0;
+    for route in table() {
+        let samples = if trial { 2 } else { samples_of(&route) };
+        let mut times = Vec::with_capacity(samples);
+        for _ in 0..samples {
+            times.push(caller.sample(&route).await);
+        }
+        times.sort();
+        let [p50, p95, p99] = [0.50, 0.95, 0.99].map(|share| percentile(&times, share));
+        let verdict = if p95 > TARGET_P95 || p99 > TARGET { "  MISSED" } else { "" };
+        missed += usize::from(!verdict.is_empty());
+        println!(
+            "{:7}{:28}{samples:>8}{:>9.2}{:>9.2}{:>9.2}{verdict}",
+            route.method().as_str(),
+            route.path(),
+            millis(p50),
+            millis(p95),
+            millis(p99)
+        );
+    }
+    missed
+}
+
+fn samples_of(route: &Route) -> usize {
+    let hashes = ["register", "login", "password"].iter().any(|end| route.path().ends_with(end));
+    let needs_login = route.path().contains("logout");
+    if hashes || needs_login { SAMPLES_OF_HASHING } else { SAMPLES }
+}
+
+/// A user whose account has some clients.
+struct Caller {
+    bench: Bench,
+    nexo: Nexo,
+    credentials: RegisterRequest,
+    rows: usize,
+}
+
+impl Caller {
+    async fn prepare(rows: usize) -> Self {
+        let bench = Bench::start().await;
+        let (nexo, credentials) = bench.register().await;
+        let caller = Self { bench, nexo, credentials, rows };
+        // Rows for every collection of the table.
+        for route in table() {
+            let fills = *route.method() == Method::POST && route.path().starts_with("/api/crm/");
+            for _ in 0..if fills { rows } else { 0 } {
+                caller.call(&caller.nexo, &route, route.path(), route.example_body()).await;
+            }
+        }
+        // Some sessions too: statistics of an empty table make poor plans.
+        for _ in 0..rows / 5 {
+            caller.log_in().await;
+        }
+        caller.bench.settle().await;
+        caller
+    }
+
+    /// One call of the route, timed; what it needs is prepared before.
+    async fn sample(&self, route: &Route) -> Duration {
+        let path = self.path(route).await;
+        let (nexo, body) = self.body(route).await;
+        let start = Instant::now();
+        self.call(&nexo, route, &path, body).await;
+        start.elapsed()
+    }
+
+    async fn call(&self, nexo: &Nexo, route: &Route, path: &str, body: Option<Value>) -> Value {
+        let mut request = nexo.request(route.method().clone(), path);
+        if route.access() == Access::Public {
+            request = request.anonymous();
+        }
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let answer = if has_no_content(route) {
+            request.send::<()>().await.map(|()| Value::Null)
+        } else {
+            request.send::<Value>().await
+        };
+        answer.unwrap_or_else(|error| panic!("{} {path}: {error}", route.method()))
+    }
+
+    /// The route's path, with the id of a row made for this call.
+    async fn path(&self, route: &Route) -> String {
+        let Some((collection, _)) = route.path().split_once("/{id}") else {
+            return route.path().to_owned();
+        };
+        let create = table()
+            .into_iter()
+            .find(|other| other.path() == collection && *other.method() == Method::POST)
+            .unwrap_or_else(|| panic!("nothing creates rows for {}", route.path()));
+        let row = self.call(&self.nexo, &create, collection, create.example_body()).await;
+        let id = row["id"].as_str().expect("a row has an id");
+        route.path().replace("{id}", id)
+    }
+
+    /// The table's example, except where a body must fit what is stored; and
+    /// a session of its own for what ends or changes one.
+    async fn body(&self, route: &Route) -> (Nexo, Option<Value>) {
+        let own = self.nexo.clone();
+        match route.path() {
+            "/api/auth/register" => (own, Some(as_json(&nexo_core::testing::credentials()))),
+            "/api/auth/login" => (own, Some(self.login())),
+            "/api/auth/refresh" => {
+                let token =
+                    self.log_in().await.session().expect("logged in").export().refresh_token;
+                (own, Some(json!({ "refresh_token": token })))
+            }
+            "/api/auth/logout" => (self.log_in().await, None),
+            "/api/auth/logout-all" => (self.bench.register().await.0, None),
+            "/api/auth/password" => {
+                let (nexo, credentials) = self.bench.register().await;
+                let mut body = route.example_body().expect("an example");
+                body["current_password"] = credentials.password.into();
+                (nexo, Some(body))
+            }
+            _ => (own, route.example_body()),
+        }
+    }
+
+    fn login(&self) -> Value {
+        let RegisterRequest { email, password, .. } = self.credentials.clone();
+        as_json(&LoginRequest { email, password })
+    }
+
+    async fn log_in(&self) -> Nexo {
+        let tokens: AuthTokens = self
+            .nexo
+            .request(Method::POST, "/api/auth/login")
+            .anonymous()
+            .json(&self.login())
+            .send()
+            .await
+            .expect("logs in");
+        Nexo::builder(&self.bench.url).session(tokens).build().expect("a handle")
+    }
+}
+
+fn has_no_content(route: &Route) -> bool {
+    *route.method() == Method::DELETE
+        || ["logout", "logout-all", "password"].iter().any(|end| route.path().ends_with(end))
+}
+
+fn as_json<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("wire types serialise")
+}

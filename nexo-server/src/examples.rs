@@ -1,0 +1,47 @@
+//! One believable body for each route that reads one.
+
+use nexo_core::model::{
+    Entity, LoginRequest, PasswordChange, ProfilePatch, RefreshRequest, RegisterRequest,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+const EMAIL: &str = "ada@example.com";
+const PASSWORD: &str = "wooden engines weave numbers";
+
+pub(crate) fn register() -> Value {
+    json(&RegisterRequest {
+        email: EMAIL.to_owned(),
+        password: PASSWORD.to_owned(),
+        name: "Ada".to_owned(),
+        account_name: "Engines".to_owned(),
+    })
+}
+
+pub(crate) fn login() -> Value {
+    json(&LoginRequest { email: EMAIL.to_owned(), password: PASSWORD.to_owned() })
+}
+
+pub(crate) fn refresh() -> Value {
+    json(&RefreshRequest { refresh_token: "nxr_…".to_owned() })
+}
+
+pub(crate) fn profile() -> Value {
+    json(&ProfilePatch { name: "Ada, Countess of Lovelace".to_owned().into() })
+}
+
+pub(crate) fn password() -> Value {
+    json(&PasswordChange {
+        current_password: PASSWORD.to_owned(),
+        new_password: "punched cards in a drawer".to_owned(),
+    })
+}
+
+/// For creating and for replacing; and, since it names every field, as a patch.
+pub(crate) fn entity<T: Entity>() -> Value {
+    json(&T::example())
+}
+
+fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("wire types always serialise")
+}

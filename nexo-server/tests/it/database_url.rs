@@ -1,0 +1,126 @@
+//! The program on a database that somebody else runs.
+
+use nexo_core::cluster::{Binaries, Cluster, ClusterOptions};
+use nexo_core::testing::PASSWORD;
+use nexo_core::tokio_postgres::config::Host;
+use nexo_core::tokio_postgres::{Client, Config, NoTls};
+use serde_json::json;
+
+use crate::harness::User;
+use crate::process::{Folder, deadline, pause};
+use crate::program::{Program, command};
+
+/// What a password may hold, in both ways of writing connections.
+const SECRET: &str = r"p/w:w@r?d#%41& \'";
+const IN_URL: &str = "p%2Fw%3Aw%40r%3Fd%23%2541%26%20%5C%27";
+const QUOTED: &str = r"'p/w:w@r?d#%41& \\\''";
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A cluster with an owner whose password is [`SECRET`], and an empty database.
+async fn cluster(folder: &Folder) -> Cluster {
+    let options = ClusterOptions::persistent(&**folder);
+    let cluster = Cluster::start(&Binaries::find().unwrap(), &options).await.unwrap();
+    let set = format!("alter role nexo_owner password '{}'", SECRET.replace('\'', "''"));
+    connect(&cluster.superuser_config()).await.batch_execute(&set).await.unwrap();
+    cluster
+}
+
+fn socket_folder(cluster: &Cluster) -> String {
+    match cluster.owner_config().get_hosts() {
+        [Host::Unix(folder)] => folder.to_str().unwrap().to_owned(),
+        hosts => panic!("not one unix socket but {hosts:?}"),
+    }
+}
+
+fn start(database_url: &str) -> Program {
+    let mut command = command(&[]);
+    command.env("DATABASE_URL", database_url);
+    Program::spawn(command)
+}
+
+/// Waits until the only connections to the database are of run-time roles, and
+/// both have some.
+async fn only_run_time_roles(superuser: &Client) {
+    const CONNECTED: &str = "select distinct usename::text from pg_stat_activity
+        where datname = 'nexo' order by 1";
+    let deadline = deadline();
+    loop {
+        let rows = superuser.query(CONNECTED, &[]).await.unwrap();
+        let roles: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        if roles == ["nexo_app", "nexo_auth"] {
+            return;
+        }
+        pause(deadline, &format!("run-time roles alone are connected, not {roles:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_agree() {
+    let folder = Folder::new();
+    let cluster = cluster(&folder).await;
+    let run = socket_folder(&cluster);
+    // Together: one of them migrates, the other one waits.
+    let url = start(&format!("postgres://nexo_owner:{IN_URL}@/nexo?host={run}"));
+    let keys = start(&format!("host={run} user=nexo_owner password={QUOTED} dbname=nexo"));
+    let (one, other) = (url.listening(), keys.listening());
+    // Connected to another database, and so not seen by itself.
+    let superuser = connect(&cluster.superuser_config()).await;
+
+    let ada = one.register("ada").await;
+    let body = json!({ "name": "Babbage" });
+    let created = one.post("/api/clients", &body).by(&ada).send().await;
+    let path = created.header("location").unwrap();
+    assert_eq!(other.get(path).by(&ada).send().await.json(), created.json());
+    let keys = one.get("/.well-known/jwks.json").send().await.json();
+    assert_eq!(other.get("/.well-known/jwks.json").send().await.json(), keys);
+
+    let login = json!({ "email": ada.email, "password": PASSWORD });
+    let mut sessions = Vec::new();
+    for (here, there) in [(&one, &other), (&other, &one)] {
+        let reply = here.post("/api/auth/login", &login).send().await;
+        let session = User::of(ada.email.clone(), &reply);
+        assert_eq!(there.get(path).by(&session).send().await.status, 200);
+        let refresh = json!({ "refresh_token": session.refresh_token });
+        let reply = there.post("/api/auth/refresh", &refresh).send().await;
+        sessions.push(User::of(ada.email.clone(), &reply));
+    }
+    only_run_time_roles(&superuser).await;
+
+    // What ends at one has ended at the other, though both know the token.
+    for (session, (here, there)) in sessions.iter().zip([(&one, &other), (&other, &one)]) {
+        assert_eq!(there.get(path).by(session).send().await.status, 200);
+        assert_eq!(here.call("POST", "/api/auth/logout").by(session).send().await.status, 204);
+        let ended = there.get(path).by(session).send().await;
+        assert_eq!((ended.status, ended.problem().as_str()), (401, "session_ended"));
+    }
+
+    for program in [one, other] {
+        program.signal("TERM");
+        let (status, printed, log) = program.end();
+        assert!(status.success(), "{status}: {log}");
+        let place = format!("{run}/nexo (DATABASE_URL)");
+        assert!(log.contains(&place) && printed.contains(&place), "{printed}{log}");
+        assert!(!log.contains("private PostgreSQL"), "{log}");
+        for secret in ["w@r?d", "w%40r"] {
+            assert!(!log.contains(secret) && !printed.contains(secret), "{printed}{log}");
+        }
+    }
+    assert!(superuser.simple_query("select").await.is_ok(), "it is not theirs to stop");
+    drop(superuser);
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_stops_the_start() {
+    let folder = Folder::new();
+    let nowhere = format!("postgres://owner:s3cret@/nexo?host={}", folder.display());
+    let (status, printed, log) = start(&nowhere).end();
+    assert_eq!((status.code(), printed.as_str()), (Some(1), ""), "{log}");
+    assert!(log.contains("nexo-server: the database cannot be reached"), "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
+}
