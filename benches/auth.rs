@@ -112,7 +112,7 @@ async fn flood(anybody: &Nexo, email: &str, logins: usize) -> bool {
         match answer {
             Ok(_) => good += 1,
             Err(Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)) => {
-                refused += 1
+                refused += 1;
             }
             Err(_) => other += 1,
         }
