@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use nexo_core::model::{Account, Client, ClientPatch, Id, ListParams, NewClient};
 use nexo_core::testing::{Tenant, TestDatabase, registered_statements};
@@ -327,7 +327,7 @@ async fn poll_times<F: Future>(future: F, times: usize) {
     let mut future = pin!(future);
     for _ in 0..times {
         let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(_) = future.as_mut().poll(&mut context) {
+        if future.as_mut().poll(&mut context).is_ready() {
             return;
         }
         tokio::task::yield_now().await;
