@@ -50,7 +50,7 @@ fn main() {
     criterion.final_summary();
 
     let missed = runtime.block_on(report(&caller, trial));
-    if missed > 0 {
+    if missed > 0 && !trial {
         eprintln!("{missed} routes miss a target");
         std::process::exit(1);
     }
