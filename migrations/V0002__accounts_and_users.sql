@@ -20,7 +20,7 @@ create table nexo.users (
 );
 
 grant select, insert on nexo.accounts to nexo_auth;
-grant select, insert, update on nexo.users to nexo_auth;
+grant select, insert, update (name, password_hash, updated_at) on nexo.users to nexo_auth;
 
 -- Which user is in which account.
 create table nexo.memberships (

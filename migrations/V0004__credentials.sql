@@ -1,5 +1,5 @@
 -- What guards the door: the keys that sign access tokens, and the count of
--- failed log-ins. Both are nexo_auth's alone.
+-- attempts to log in. Both are nexo_auth's alone.
 
 create table nexo.signing_keys (
     kid         text primary key,
@@ -9,20 +9,21 @@ create table nexo.signing_keys (
     -- From then on it verifies nothing. The newest key that is not retired signs.
     retired_at  timestamptz
 );
-grant select, insert, update on nexo.signing_keys to nexo_auth;
+grant select, insert, update (retired_at) on nexo.signing_keys to nexo_auth;
 
--- Consecutive failures for an address, and for an address from one network.
--- The key is a hash, so that the table is no list of addresses.
-create table nexo.login_failures (
-    key             bytea primary key check (length(key) = 32),
-    failures        integer not null,
-    last_failure_at timestamptz not null,
-    blocked_until   timestamptz not null,
-    -- The user has logged in from there: not held up by failures elsewhere.
-    known_good      boolean not null default false
+-- Attempts to log in that have not succeeded: for an address from one network,
+-- for an address from everywhere, and for a network. The key is a hash, so that
+-- the table is no list of addresses.
+create table nexo.login_attempts (
+    key           bytea primary key check (length(key) = 32),
+    attempts      integer not null,
+    last_at       timestamptz not null,
+    blocked_until timestamptz not null,
+    -- The user has logged in from there: not held up by attempts elsewhere.
+    known_good    boolean not null default false
 );
-create index login_failures_age on nexo.login_failures (last_failure_at);
-grant select, insert, update, delete on nexo.login_failures to nexo_auth;
+create index login_attempts_age on nexo.login_attempts (last_at);
+grant select, insert, update, delete on nexo.login_attempts to nexo_auth;
 
 -- The passwords that servers on this database share for the two run-time
 -- roles. The owner's alone: neither role has a right on it.

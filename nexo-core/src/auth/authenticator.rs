@@ -1,9 +1,10 @@
 //! The authenticator: what it holds, and how a token becomes a scope.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Row;
 
 use super::config::AuthConfig;
@@ -35,7 +36,8 @@ struct Inner {
     passwords: Passwords,
     tokens: Tokens,
     ring: RwLock<Arc<KeyRing>>,
-    /// When the ring was last read, or tried to.
+    /// When the ring was last read. Whoever reads it again holds the lock from
+    /// the query to the exchange, so that an older ring never replaces a newer.
     read_at: Mutex<Instant>,
 }
 
@@ -71,7 +73,7 @@ impl Authenticator {
     /// `token_expired`; `unauthenticated` for any other flaw.
     pub async fn verify(&self, token: &str) -> Result<TenantScope> {
         self.reload_if_older_than(RING_AGE).await;
-        if let Some(scope) = self.0.tokens.recall(token) {
+        if let Some(scope) = self.0.tokens.recall(&self.ring(), token) {
             return Ok(scope);
         }
         let kid = Tokens::kid(token)?;
@@ -148,27 +150,27 @@ impl Authenticator {
 
     /// One caller at a time does so; the others go on with what there is.
     async fn reload_if_older_than(&self, age: Duration) {
-        {
-            let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if read_at.elapsed() < age {
-                return;
-            }
-            *read_at = Instant::now();
+        let Ok(mut read_at) = self.0.read_at.try_lock() else { return };
+        if read_at.elapsed() < age {
+            return;
         }
-        if let Err(error) = self.reload().await {
+        if let Err(error) = self.reload_into(&mut read_at).await {
             tracing::warn!(%error, "the signing keys could not be read again");
+            // Not with every request while the database is away.
+            let pause = age.saturating_sub(UNKNOWN_KEY_PAUSE);
+            *read_at = Instant::now().checked_sub(pause).unwrap_or_else(Instant::now);
         }
     }
 
     async fn reload(&self) -> Result<()> {
+        let mut read_at = self.0.read_at.lock().await;
+        self.reload_into(&mut read_at).await
+    }
+
+    async fn reload_into(&self, read_at: &mut MutexGuard<'_, Instant>) -> Result<()> {
         let newer = Arc::new(KeyRing::load(self.identity()).await?);
-        let older = {
-            let mut ring = self.0.ring.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *ring, newer.clone())
-        };
-        if !older.is_kept_in(&newer) {
-            self.0.tokens.forget();
-        }
+        *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = newer;
+        **read_at = Instant::now();
         Ok(())
     }
 }

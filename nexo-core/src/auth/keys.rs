@@ -80,11 +80,6 @@ impl KeyRing {
         self.verifying.get(kid)
     }
 
-    /// Whether every key of `self` is still in `newer`.
-    pub(super) fn is_kept_in(&self, newer: &Self) -> bool {
-        self.verifying.keys().all(|kid| newer.verifying.contains_key(kid))
-    }
-
     /// The public keys, as RFC 7517 has them.
     pub(super) fn jwks(&self) -> &serde_json::Value {
         &self.jwks

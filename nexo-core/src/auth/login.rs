@@ -24,15 +24,21 @@ const ADD_MEMBERSHIP: &str =
 
 const FIND_USER: &str =
     "select id, email, name, created_at, password_hash from nexo.users where email = $1";
-const REHASH: &str =
-    "update nexo.users set password_hash = coalesce($2, password_hash) where id = $1";
+/// Holds the password as it was verified until the session is there, so that a
+/// change of it either prevents the session or ends it.
+const STILL_VERIFIED: &str =
+    "select id from nexo.users where id = $1 and password_hash = $2 for share";
+const REHASH: &str = "update nexo.users set password_hash = $3
+     where id = $1 and password_hash = $2 and $3::text is not null";
 
 /// The session is for the account that the user joined first.
-/// `$1` user, `$2` session, `$3` seconds of life, `$4` address, `$5` agent.
+/// `$1` user, `$2` session, `$3` seconds of life, `$4` address, `$5` agent,
+/// `$6` the password's hash, without which there is none.
 const ADD_SESSION: &str =
     "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
      select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5
-     from nexo.memberships m where m.user_id = $1
+     from nexo.memberships m join nexo.users u on u.id = m.user_id
+     where m.user_id = $1 and u.password_hash = $6
      order by m.created_at, m.account_id limit 1";
 /// `$1` user, `$2` session, `$3` token, `$4` seconds of life.
 const ADD_REFRESH_TOKEN: &str =
@@ -71,8 +77,9 @@ impl Authenticator {
             Call { sql: ADD_USER, params: &[&user, &email, &request.name, &hash] },
             Call { sql: ADD_ACCOUNT, params: &[&account, &request.account_name] },
             Call { sql: ADD_MEMBERSHIP, params: &[&account, &user] },
-            Call { sql: ADD_SESSION, params: &start.session_params() },
+            Call { sql: ADD_SESSION, params: &start.session_params(&hash) },
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
+            Call { sql: throttle::KNOWN, params: &[&Attempt::new(&email, peer).here] },
         ];
         let rows = self.identity().run(Access::Write, Some(user), &calls).await;
         let rows =
@@ -90,30 +97,34 @@ impl Authenticator {
     pub async fn login(&self, request: &LoginRequest, peer: &Peer) -> Result<AuthTokens> {
         let email = normalize_email(&request.email);
         let attempt = Attempt::new(&email, peer);
+        let place = self.passwords().reserve()?;
         let found = self.find_user(&email, &attempt).await?;
         let stored = found.as_ref().map(|(_, hash)| hash.clone());
-        let verdict = self.passwords().verify(&request.password, stored).await?;
-        let Some((user, _)) = found.filter(|_| verdict.matches) else {
-            attempt.failed(self.identity()).await?;
+        let verdict = self.passwords().verify(place, &request.password, stored).await?;
+        let Some((user, verified)) = found.filter(|_| verdict.matches) else {
             return Err(Error::new(
                 ErrorCode::InvalidCredentials,
                 "the e-mail address or the password is wrong",
             ));
         };
+        let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
         let start = Start::new(self, user.id, peer)?;
         let calls = [
-            Call { sql: throttle::SUCCEED, params: &[&attempt.here] },
+            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified] },
+            Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed] },
+            Call { sql: throttle::KNOWN, params: &[&attempt.here] },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network] },
             Call { sql: FORGET_OLD, params: &[&user.id] },
-            Call { sql: REHASH, params: &[&user.id, &verdict.rehashed] },
-            Call { sql: ADD_SESSION, params: &start.session_params() },
+            Call { sql: ADD_SESSION, params: &start.session_params(hash) },
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session] },
         ];
         let rows = self.identity().run(Access::Write, Some(user.id), &calls).await?;
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(|| {
-            Error::new(ErrorCode::InvalidCredentials, "the user is in no account any more")
+            // The password was changed a moment ago, or the user left.
+            Error::new(ErrorCode::InvalidCredentials, "the e-mail address or the password is wrong")
         })?;
         start.finish(self, user, row_account(account, 0))
     }
@@ -139,13 +150,13 @@ impl Authenticator {
     async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
         // PostgreSQL cannot even be asked for an address with U+0000.
         let email = if email.contains('\0') { "" } else { email };
-        let calls = [
-            Call { sql: FIND_USER, params: &[&email] },
-            Call { sql: throttle::WAIT, params: &[&attempt.here, &attempt.anywhere] },
-        ];
-        let rows = self.identity().run(Access::Read, None, &calls).await?;
-        Attempt::refuse(rows[1][0].get(0))?;
-        Ok(rows[0].first().map(|row| (row_user(row, 0), row.get(4))))
+        let params = attempt.params();
+        let mut calls = params.calls().to_vec();
+        let find: [&(dyn ToSql + Sync); 1] = [&email];
+        calls.push(Call { sql: FIND_USER, params: &find });
+        let rows = self.identity().run(Access::Write, None, &calls).await?;
+        Attempt::judge(&rows)?;
+        Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(4))))
     }
 }
 
@@ -176,8 +187,8 @@ impl Start {
         })
     }
 
-    fn session_params(&self) -> [&(dyn ToSql + Sync); 5] {
-        [&self.user, &self.session, &self.session_life, &self.ip, &self.agent]
+    fn session_params<'a>(&'a self, password_hash: &'a String) -> [&'a (dyn ToSql + Sync); 6] {
+        [&self.user, &self.session, &self.session_life, &self.ip, &self.agent, password_hash]
     }
 
     fn token_params(&self) -> [&(dyn ToSql + Sync); 4] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
@@ -17,6 +17,11 @@ use crate::model::{ErrorCode, FieldCode, FieldError};
 const MIN_CHARS: usize = 15;
 /// Bytes. Longer ones are refused, never cut.
 const MAX_BYTES: usize = 1024;
+/// Characters that are judged. Looking for patterns takes far more than twice
+/// as long for twice the length, and so many tell enough.
+const JUDGED_CHARS: usize = 32;
+/// New passwords that may be judged or wait for it at a time.
+const NEW_PASSWORDS: usize = 16;
 
 /// Hashes passwords with argon2id: 19 MiB, 2 passes, 1 lane (OWASP).
 ///
@@ -31,6 +36,10 @@ struct Inner {
     places: Arc<Semaphore>,
     /// Whoever is hashing.
     turns: Arc<Semaphore>,
+    /// New passwords that are being judged, or wait for it: apart from the
+    /// log-ins, which must not wait for how long a guess at their strength takes.
+    judging: Arc<Semaphore>,
+    judges: Arc<Semaphore>,
     /// Verified against when there is no such user, so that it takes as long.
     nobody: String,
 }
@@ -53,6 +62,8 @@ impl Passwords {
             argon2,
             places: Arc::new(Semaphore::new(turns + config.hash_queue)),
             turns: Arc::new(Semaphore::new(turns)),
+            judging: Arc::new(Semaphore::new(NEW_PASSWORDS)),
+            judges: Arc::new(Semaphore::new(1)),
         };
         inner.nobody = inner.hash("nobody's password")?;
         Ok(Self(Arc::new(inner)))
@@ -66,19 +77,37 @@ impl Passwords {
         password: &str,
         context: Vec<String>,
     ) -> Result<String> {
-        let password = normalize(password);
-        self.work(move |inner| {
-            check(field, &password, &context).map_err(|error| Error::invalid(vec![error]))?;
-            inner.hash(&password)
+        let refused = |error| Error::invalid(vec![error]);
+        let password = normalize(field, password).map_err(refused)?;
+        let _queued = self.0.judging.clone().try_acquire_owned().map_err(|_| busy())?;
+        let judge = self.0.judges.clone().acquire_owned().await.map_err(|_| busy())?;
+        let password = tokio::task::spawn_blocking(move || {
+            let _held = judge;
+            check_strength(field, &password, &context).map(|()| password)
         })
         .await
+        .map_err(failed)?
+        .map_err(refused)?;
+        let place = self.reserve()?;
+        self.work(place, move |inner| inner.hash(&password)).await
+    }
+
+    /// A place among those who hash, or an error at once: asked for before
+    /// anything is done that only a hashing can answer for.
+    pub(super) fn reserve(&self) -> Result<Place> {
+        self.0.places.clone().try_acquire_owned().map(Place).map_err(|_| busy())
     }
 
     /// Compares with a stored hash, or, in the same time, with nobody's.
-    pub(super) async fn verify(&self, password: &str, stored: Option<String>) -> Result<Verdict> {
-        // Nothing that long was ever accepted.
-        let password = if password.len() > MAX_BYTES { String::new() } else { normalize(password) };
-        self.work(move |inner| {
+    pub(super) async fn verify(
+        &self,
+        place: Place,
+        password: &str,
+        stored: Option<String>,
+    ) -> Result<Verdict> {
+        // What is too long was never accepted.
+        let password = normalize("password", password).unwrap_or_default();
+        self.work(place, move |inner| {
             let hash = stored.as_deref().unwrap_or(&inner.nobody);
             let parsed = PasswordHash::new(hash).map_err(failed)?;
             let same = inner.argon2.verify_password(password.as_bytes(), &parsed).is_ok();
@@ -95,13 +124,9 @@ impl Passwords {
 
     async fn work<R: Send + 'static>(
         &self,
+        place: Place,
         job: impl FnOnce(&Inner) -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        let busy = || {
-            Error::new(ErrorCode::Overloaded, "too many log-ins at once")
-                .retry_in(std::time::Duration::from_secs(1))
-        };
-        let place = self.0.places.clone().try_acquire_owned().map_err(|_| busy())?;
         let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| busy())?;
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -111,6 +136,14 @@ impl Passwords {
         });
         done.await.map_err(failed)?
     }
+}
+
+/// The right to hash one password.
+pub(super) struct Place(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+fn busy() -> Error {
+    Error::new(ErrorCode::Overloaded, "too many log-ins at once")
+        .retry_in(std::time::Duration::from_secs(1))
 }
 
 impl Inner {
@@ -133,24 +166,28 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorCode::Internal, "the password could not be handled").because(error)
 }
 
-/// The same password typed on another keyboard is the same password.
-fn normalize(password: &str) -> String {
-    password.nfkc().collect()
+/// The same password typed on another keyboard is the same password. The
+/// length is asked of what was sent, before any work is put into it.
+fn normalize(field: &'static str, password: &str) -> Result<String, FieldError> {
+    if password.len() > MAX_BYTES {
+        let message = format!("must have at most {MAX_BYTES} bytes");
+        return Err(FieldError::new(field, FieldCode::TooLong, message));
+    }
+    Ok(password.nfkc().collect())
 }
 
 /// No rules of composition; only length, and that it is not easily guessed: a
 /// known password, a pattern, or made of the caller's own names.
-fn check(field: &'static str, password: &str, context: &[String]) -> Result<(), FieldError> {
+fn check_strength(
+    field: &'static str,
+    password: &str,
+    context: &[String],
+) -> Result<(), FieldError> {
     let refuse = |code, message: String| Err(FieldError::new(field, code, message));
     if password.chars().count() < MIN_CHARS {
         return refuse(FieldCode::TooShort, format!("must have at least {MIN_CHARS} characters"));
     }
-    if password.len() > MAX_BYTES {
-        return refuse(FieldCode::TooLong, format!("must have at most {MAX_BYTES} bytes"));
-    }
-    // The estimate looks for patterns, which takes long on long texts; 100
-    // characters tell enough.
-    let start: String = password.chars().take(100).collect();
+    let start: String = password.chars().take(JUDGED_CHARS).collect();
     let mut words: Vec<&str> = vec!["nexo"];
     words.extend(context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())));
     words.extend(context.iter().map(String::as_str));
@@ -170,7 +207,10 @@ mod tests {
 
     fn code(password: &str, context: &[&str]) -> Option<FieldCode> {
         let context: Vec<String> = context.iter().map(ToString::to_string).collect();
-        check("password", password, &context).err().map(|error| error.code)
+        normalize("password", password)
+            .and_then(|password| check_strength("password", &password, &context))
+            .err()
+            .map(|error| error.code)
     }
 
     /// A1: length alone, any characters; A2: no known passwords, no context.
@@ -199,6 +239,7 @@ mod tests {
 
     #[test]
     fn composed_and_decomposed_letters_are_the_same_password() {
-        assert_eq!(normalize("Zoe\u{308} in the garden"), normalize("Zo\u{eb} in the garden"));
+        let normal = |text| normalize("password", text).expect("short enough");
+        assert_eq!(normal("Zoe\u{308} in the garden"), normal("Zo\u{eb} in the garden"));
     }
 }

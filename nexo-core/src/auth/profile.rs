@@ -1,5 +1,7 @@
 //! The user's own data: reading it, changing it, changing the password.
 
+use tokio_postgres::types::ToSql;
+
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::config::Peer;
 use super::throttle::{self, Attempt};
@@ -74,19 +76,19 @@ impl Authenticator {
         // Counted apart from log-ins: who holds a token must not be able to
         // hold up those who log in.
         let attempt = Attempt::new(&format!("password of {user:?}"), peer);
-        let calls = [
-            Call { sql: READ_PASSWORD, params: &[&user] },
-            Call { sql: throttle::WAIT, params: &[&attempt.here, &attempt.anywhere] },
-        ];
-        let rows = self.identity().run_alive(Access::Read, scope, &calls).await?;
-        Attempt::refuse(rows[1][0].get(0))?;
-        let row = rows[0].first().ok_or_else(Error::session_ended)?;
+        let place = self.passwords().reserve()?;
+        let params = attempt.params();
+        let mut calls = params.calls().to_vec();
+        let read: [&(dyn ToSql + Sync); 1] = [&user];
+        calls.push(Call { sql: READ_PASSWORD, params: &read });
+        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        Attempt::judge(&rows)?;
+        let row = rows[throttle::STATEMENTS].first().ok_or_else(Error::session_ended)?;
         let (email, name, stored): (String, String, String) = (row.get(0), row.get(1), row.get(2));
 
-        let verdict =
-            self.passwords().verify(&change.current_password, Some(stored.clone())).await?;
+        let current = &change.current_password;
+        let verdict = self.passwords().verify(place, current, Some(stored.clone())).await?;
         if !verdict.matches {
-            attempt.failed(self.identity()).await?;
             return Err(Error::invalid(vec![FieldError::new(
                 "current_password",
                 FieldCode::Mismatch,
@@ -103,6 +105,7 @@ impl Authenticator {
             Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id(), &hash] },
             Call { sql: throttle::CLEAR, params: &[&attempt.here] },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network] },
         ];
         let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
         if rows[0].is_empty() {

@@ -1,51 +1,93 @@
 //! Slowing down whoever guesses passwords.
 //!
-//! Failures are counted for an address from one network, and for an address
-//! from everywhere. A network from which the user has logged in before is not
-//! held up by what others do to the address, so that nobody can be locked out.
+//! An attempt is counted *before* the password is looked at, and taken back
+//! when it was right: however many come at once, only so many are looked at.
+//! Three counts are kept:
+//!
+//! | of | free | then | so that |
+//! |---|---|---|---|
+//! | an address from one network | 10 | 1 s, doubling to 15 minutes | nobody guesses from one place |
+//! | an address from everywhere | 50 | 1 s, doubling to 1 minute | nobody guesses from many |
+//! | a network, whatever the address | 100 | 1 s, doubling to 1 minute | nobody tries one password on all |
+//!
+//! A network from which the user has logged in before is not held up by what
+//! others do to the address, and does not add to it; nor can one network alone
+//! add much. So nobody can be locked out by others.
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
 use super::config::Peer;
 use super::secret::hash;
-use crate::db::{Access, Call, Identity};
+use crate::db::Call;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
-/// How long the caller still has to wait, in seconds.
-pub(super) const WAIT: &str =
-    "select max(extract(epoch from f.blocked_until - clock_timestamp()))::float8
-     from nexo.login_failures f
-     where f.blocked_until > clock_timestamp()
-       and (f.key = $1
-            or f.key = $2 and not exists (
-                select from nexo.login_failures known where known.key = $1 and known.known_good))";
-
-/// From `$2` failures on, each doubles the wait, from a second to `$3` seconds.
-const FAIL: &str = "insert into nexo.login_failures as f (key, failures, last_failure_at, blocked_until)
-     values ($1, 1, clock_timestamp(), clock_timestamp())
+/// Counts an attempt, unless one has to wait: then there is no row in the
+/// answer. `$1` key, `$2` attempts that are free, `$3` the longest wait in
+/// seconds. Counts are forgotten after a day without attempts.
+const COUNT: &str = "insert into nexo.login_attempts as a (key, attempts, last_at, blocked_until)
+     values ($1, 1, now(), clock_timestamp())
      on conflict (key) do update set
-        failures = f.failures + 1,
-        last_failure_at = clock_timestamp(),
-        blocked_until = case when f.failures + 1 < $2 then clock_timestamp()
-            else clock_timestamp() + least(power(2::float8, least(f.failures + 1 - $2, 30)), $3::float8) * interval '1 second' end";
+        attempts = case when a.last_at < now() - interval '1 day' then 1 else a.attempts + 1 end,
+        last_at = now(),
+        blocked_until = case
+            when a.attempts + 1 < $2 or a.last_at < now() - interval '1 day' then clock_timestamp()
+            else clock_timestamp()
+                 + least(power(2::float8, least(a.attempts + 1 - $2, 30)), $3::float8) * interval '1 second' end
+     where a.blocked_until <= clock_timestamp()
+     returning known_good";
 
-const FORGET_OLD: &str = "delete from nexo.login_failures where key in (
-        select key from nexo.login_failures where last_failure_at < now() - interval '30 days'
-        limit 20 for update skip locked)";
-
-pub(super) const SUCCEED: &str = "insert into nexo.login_failures as f (key, failures, last_failure_at, blocked_until, known_good)
-     values ($1, 0, clock_timestamp(), clock_timestamp(), true)
+/// The same for the address from everywhere, if the attempt from here (`$4`)
+/// has just been counted and is not from a known network.
+const COUNT_ANYWHERE: &str = "insert into nexo.login_attempts as a (key, attempts, last_at, blocked_until)
+     select $1, 1, now(), clock_timestamp()
+     where exists (select from nexo.login_attempts here
+                   where here.key = $4 and here.last_at = now() and not here.known_good)
      on conflict (key) do update set
-        failures = 0, last_failure_at = clock_timestamp(), blocked_until = clock_timestamp(), known_good = true";
+        attempts = case when a.last_at < now() - interval '1 day' then 1 else a.attempts + 1 end,
+        last_at = now(),
+        blocked_until = case
+            when a.attempts + 1 < $2 or a.last_at < now() - interval '1 day' then clock_timestamp()
+            else clock_timestamp()
+                 + least(power(2::float8, least(a.attempts + 1 - $2, 30)), $3::float8) * interval '1 second' end
+     where a.blocked_until <= clock_timestamp()
+     returning known_good";
 
-pub(super) const CLEAR: &str = "delete from nexo.login_failures where key = $1";
+/// The longest of the waits, in seconds; null if there is none.
+const WAIT: &str = "select max(extract(epoch from blocked_until - clock_timestamp()))::float8
+     from nexo.login_attempts where key in ($1, $2, $3) and blocked_until > clock_timestamp()";
 
-/// What failures of one subject from one network are counted under.
+const FORGET_OLD: &str = "delete from nexo.login_attempts where key in (
+        select key from nexo.login_attempts
+        where last_at < now() - (case when known_good then interval '30 days' else interval '1 day' end)
+        order by last_at limit 50 for update skip locked)";
+
+/// The password was right: from here the user is known.
+pub(super) const KNOWN: &str =
+    "insert into nexo.login_attempts as a (key, attempts, last_at, blocked_until, known_good)
+     values ($1, 0, now(), clock_timestamp(), true)
+     on conflict (key) do update set
+        attempts = 0, last_at = now(), blocked_until = clock_timestamp(), known_good = true";
+
+/// Whoever knows the password was not guessing it.
+pub(super) const CLEAR: &str = "delete from nexo.login_attempts where key = $1";
+
+/// Takes one attempt back.
+pub(super) const TAKE_BACK: &str = "update nexo.login_attempts
+     set attempts = greatest(attempts - 1, 0), blocked_until = clock_timestamp() where key = $1";
+
+/// One attempt at one subject from one network.
 pub(super) struct Attempt {
     pub(super) here: Vec<u8>,
     pub(super) anywhere: Vec<u8>,
+    pub(super) network: Vec<u8>,
 }
+
+/// How many statements counting takes.
+pub(super) const STATEMENTS: usize = 5;
 
 impl Attempt {
     /// `subject` is what is being guessed at: an address, or a user's id.
@@ -54,33 +96,52 @@ impl Attempt {
         Self {
             here: hash(&[b"here", subject.as_bytes(), network.as_bytes()]).to_vec(),
             anywhere: hash(&[b"anywhere", subject.as_bytes()]).to_vec(),
+            network: hash(&[b"network", network.as_bytes()]).to_vec(),
         }
     }
 
-    /// The answer while the caller has to wait.
-    pub(super) fn refuse(wait: Option<f64>) -> Result<()> {
-        match wait {
-            Some(seconds) => {
-                let wait = Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0).ceil());
-                Err(Error::new(
-                    ErrorCode::TooManyRequests,
-                    "too many failed attempts; wait, then try again",
-                )
-                .retry_in(wait.max(Duration::from_secs(1))))
-            }
-            None => Ok(()),
+    pub(super) fn params(&self) -> AttemptParams<'_> {
+        AttemptParams {
+            here: [&self.here, &10i32, &900f64],
+            anywhere: [&self.anywhere, &50i32, &60f64, &self.here],
+            network: [&self.network, &100i32, &60f64],
+            wait: [&self.here, &self.anywhere, &self.network],
         }
     }
 
-    /// Counts a failure.
-    pub(super) async fn failed(&self, identity: &Identity) -> Result<()> {
-        // The fifth failure here costs a second, the fifteenth a quarter of an
-        // hour; from everywhere together the count starts at 50.
-        let calls = [
-            Call { sql: FAIL, params: &[&self.here, &5i32, &900f64] },
-            Call { sql: FAIL, params: &[&self.anywhere, &50i32, &900f64] },
+    /// What the counting statements say; an error while there is to wait.
+    pub(super) fn judge(rows: &[Vec<Row>]) -> Result<()> {
+        let [here, anywhere, network, wait] = [&rows[0], &rows[1], &rows[2], &rows[3]];
+        let known = here.first().is_some_and(|row| row.get(0));
+        if !here.is_empty() && !network.is_empty() && (known || !anywhere.is_empty()) {
+            return Ok(());
+        }
+        let seconds: Option<f64> = wait.first().and_then(|row| row.get(0));
+        let wait = Duration::from_secs_f64(seconds.unwrap_or(1.0).clamp(1.0, 86_400.0).ceil());
+        Err(Error::new(
+            ErrorCode::TooManyRequests,
+            "too many failed attempts; wait, then try again",
+        )
+        .retry_in(wait))
+    }
+}
+
+/// The parameters of the counting statements.
+pub(super) struct AttemptParams<'a> {
+    here: [&'a (dyn ToSql + Sync); 3],
+    anywhere: [&'a (dyn ToSql + Sync); 4],
+    network: [&'a (dyn ToSql + Sync); 3],
+    wait: [&'a (dyn ToSql + Sync); 3],
+}
+
+impl AttemptParams<'_> {
+    pub(super) fn calls(&self) -> [Call<'_>; STATEMENTS] {
+        [
+            Call { sql: COUNT, params: &self.here },
+            Call { sql: COUNT_ANYWHERE, params: &self.anywhere },
+            Call { sql: COUNT, params: &self.network },
+            Call { sql: WAIT, params: &self.wait },
             Call { sql: FORGET_OLD, params: &[] },
-        ];
-        identity.run(Access::Write, None, &calls).await.map(drop)
+        ]
     }
 }

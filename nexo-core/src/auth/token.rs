@@ -57,6 +57,7 @@ pub(super) struct Tokens {
 struct Verified {
     scope: TenantScope,
     expires: u64,
+    kid: String,
 }
 
 impl Tokens {
@@ -98,14 +99,12 @@ impl Tokens {
         })
     }
 
-    /// What was verified before and has not expired since.
-    pub(super) fn recall(&self, token: &str) -> Option<TenantScope> {
+    /// What was verified before, has not expired since, and whose key is still
+    /// in the ring.
+    pub(super) fn recall(&self, keys: &KeyRing, token: &str) -> Option<TenantScope> {
         let verified = self.verified.get(token)?;
-        (now() < verified.expires + LEEWAY).then(|| verified.scope.clone())
-    }
-
-    pub(super) fn forget(&self) {
-        self.verified.clear();
+        let good = now() < verified.expires + LEEWAY && keys.verifying_key(&verified.kid).is_some();
+        good.then(|| verified.scope.clone())
     }
 
     /// The key that the token says it is signed with, if it has our form.
@@ -136,7 +135,7 @@ impl Tokens {
             return Err(refused());
         }
         let scope = TenantScope::of_session(claims.account_id, claims.sub, claims.session_id);
-        let verified = Verified { scope: scope.clone(), expires: claims.exp };
+        let verified = Verified { scope: scope.clone(), expires: claims.exp, kid: kid.to_owned() };
         self.verified.insert(token.into(), Arc::new(verified));
         Ok(scope)
     }

@@ -1,10 +1,12 @@
 //! The passwords of a private cluster.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::libc::O_NOFOLLOW;
+use nix::unistd::Uid;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::ClusterError;
@@ -27,11 +29,20 @@ impl Credentials {
             file: file.to_owned(),
             reason: reason.to_owned(),
         };
-        let text = match fs::read(file) {
-            Ok(text) => text,
+        // Not through a link: passwords of somebody else's choice open the
+        // cluster to them.
+        let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(file);
+        let mut opened = match opened {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(wrong(&error.to_string())),
         };
+        let unreadable = |error: io::Error| wrong(&error.to_string());
+        if opened.metadata().map_err(unreadable)?.uid() != Uid::effective().as_raw() {
+            return Err(wrong("this belongs to another user than the one NEXO runs as"));
+        }
+        let mut text = Vec::new();
+        opened.read_to_end(&mut text).map_err(unreadable)?;
         let stored: serde_json::Value =
             serde_json::from_slice(&text).map_err(|_| wrong("this is not JSON"))?;
         let password = |role: &str| match stored[role].as_str() {

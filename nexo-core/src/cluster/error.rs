@@ -55,6 +55,14 @@ pub enum ClusterError {
         /// Who PostgreSQL runs as.
         user: String,
     },
+    /// Others than this process's user may change what is in the data folder.
+    #[error("{} cannot be the data folder: {reason}", .folder.display())]
+    NotOurs {
+        /// The folder.
+        folder: PathBuf,
+        /// Who may change it, and the remedy.
+        reason: String,
+    },
     /// The folder for the socket is not ours alone.
     #[error("{} cannot hold PostgreSQL's socket: {reason}", .folder.display())]
     SocketFolder {

@@ -13,15 +13,16 @@ child=$!
     exec >/dev/null 2>&1
     # End of file: the other side closed the pipe, or is dead.
     while read -r line <&3; do :; done
-    kill -s "$signal" "$child"
-    for last in QUIT KILL; do
+    for stop in "$signal" QUIT KILL; do
         waited=0
         while [ "$waited" -lt "$grace" ]; do
+            # Again and again: a shell's background command is deaf to INT and
+            # QUIT until it has installed handlers, and the first may be lost.
+            kill -s "$stop" "$child"
             sleep 1
             kill -0 "$child" || exit
             waited=$((waited + 1))
         done
-        kill -s "$last" "$child"
     done
 ) &
 watcher=$!

@@ -19,6 +19,7 @@ use nix::unistd::Uid;
 
 use super::ClusterError;
 use super::error::Action;
+use super::owner::check_folder;
 use super::user::{RunAs, uid_of};
 
 /// The cluster's folder, below the root.
@@ -155,12 +156,13 @@ impl Layout {
     }
 }
 
-/// Makes a folder for a cluster if it is missing and answers its absolute
-/// path. [`Cluster::start`](super::Cluster::start) does this by itself; it is
-/// for those who put a lock or the like into the folder first.
+/// Makes a folder for a cluster if it is missing, checks that nobody else may
+/// change what is in it, and answers its absolute path.
+/// [`Cluster::start`](super::Cluster::start) does this by itself; it is for
+/// those who put a lock or the like into the folder first.
 ///
 /// # Errors
-/// When the folder cannot be made or reached.
+/// When the folder cannot be made or reached, or belongs to somebody else.
 pub fn prepare_folder(folder: &Path) -> Result<PathBuf, ClusterError> {
     let make = || -> io::Result<PathBuf> {
         if !folder.exists() {
@@ -175,7 +177,10 @@ pub fn prepare_folder(folder: &Path) -> Result<PathBuf, ClusterError> {
         }
         folder.canonicalize()
     };
-    make().action(|| format!("use {} as data folder", folder.display()))
+    let action = || format!("use {} as data folder", folder.display());
+    let folder = make().action(action)?;
+    check_folder(&folder, &fs::metadata(&folder).action(action)?)?;
+    Ok(folder)
 }
 
 /// Makes the root of a data folder. Where PostgreSQL runs as another user,

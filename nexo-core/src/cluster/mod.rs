@@ -25,6 +25,7 @@ mod layout;
 mod leftover;
 mod log;
 mod options;
+mod owner;
 mod provision;
 mod ready;
 mod user;

@@ -11,6 +11,7 @@ use nix::unistd::{Gid, Uid, User};
 
 use super::ClusterError;
 use super::error::Action;
+use super::owner::name_of;
 
 /// The variables that PostgreSQL's programs may see. Nothing else is passed
 /// on: `PG*` would change what they do, and the rest may hold our secrets.
@@ -27,33 +28,34 @@ pub(super) struct RunAs {
 impl RunAs {
     /// `None` when this process is unprivileged itself. Root gives way to the
     /// owner of the cluster in `data` if there is one, so that a `postgres`
-    /// user who came later does not lock out a cluster run as `nobody`.
+    /// user who came later does not lock out a cluster run as `nobody`. To no
+    /// other owner: root has never made that cluster.
     pub(super) fn choose(data: &Path) -> Result<Option<Self>, ClusterError> {
         if !Uid::effective().is_root() {
             return Ok(None);
         }
-        if let Ok(found) = fs::symlink_metadata(data)
-            && found.uid() != 0
-        {
-            let user = User::from_uid(Uid::from_raw(found.uid())).ok().flatten();
-            return Ok(Some(match user {
-                Some(user) => Self::from(user),
-                None => Self {
-                    uid: found.uid(),
-                    gid: found.gid(),
-                    name: format!("the user with id {}", found.uid()),
-                },
-            }));
-        }
-        for name in ["postgres", "nobody"] {
-            if let Ok(Some(user)) = User::from_name(name)
-                && !user.uid.is_root()
-                && user.gid != Gid::from_raw(0)
-            {
-                return Ok(Some(Self::from(user)));
+        let mut users = ["postgres", "nobody"].into_iter().filter_map(Self::unprivileged);
+        let user = match fs::symlink_metadata(data) {
+            Ok(found) if found.uid() != 0 => {
+                let owner = users.find(|user| user.uid == found.uid());
+                Some(owner.ok_or_else(|| ClusterError::NotOurs {
+                    folder: data.to_owned(),
+                    reason: format!(
+                        "it belongs to {}, and started as root PostgreSQL runs as `postgres` or \
+                         `nobody`: give it to one of them with `chown -R` if its content can be \
+                         trusted, or choose another data folder",
+                        name_of(found.uid())
+                    ),
+                })?)
             }
-        }
-        Err(ClusterError::NoUser)
+            _ => users.next(),
+        };
+        user.map(Some).ok_or(ClusterError::NoUser)
+    }
+
+    fn unprivileged(name: &str) -> Option<Self> {
+        let user = User::from_name(name).ok().flatten()?;
+        (!user.uid.is_root() && user.gid != Gid::from_raw(0)).then(|| Self::from(user))
     }
 
     /// Gives a file or folder to this user.

@@ -51,6 +51,26 @@ const ROLE: &[Check] = &[
                 and has_schema_privilege(current_user, oid, 'create')",
     },
     Check {
+        finding: "lets statements run without end; alter role … set statement_timeout = '25s'",
+        sql: "select current_user::text where current_setting('statement_timeout') = '0'",
+    },
+    Check {
+        finding: "is outside of the schema nexo and open to the run-time role; revoke that",
+        sql: "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname !~ '^pg_' and n.nspname not in ('nexo', 'information_schema')
+                and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and not exists (select from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e')
+                and (has_any_column_privilege(current_user, c.oid, 'select, insert, update')
+                     or has_table_privilege(current_user, c.oid, 'delete'))",
+    },
+    Check {
+        finding: "is a function outside of the schema nexo that gives the run-time role its owner's rights; revoke EXECUTE",
+        sql: "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+              where n.nspname !~ '^pg_' and n.nspname not in ('nexo', 'information_schema') and p.prosecdef
+                and not exists (select from pg_depend d where d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
+                and has_function_privilege(current_user, p.oid, 'execute')",
+    },
+    Check {
         finding: "can be truncated, referenced or given triggers by the run-time role; revoke that",
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
@@ -58,7 +78,9 @@ const ROLE: &[Check] = &[
     },
 ];
 
-/// About the objects of the schema, for whoever is connected.
+/// About the objects of the schema, for whoever is connected. The bodies of
+/// the two functions are compared with what the migrations made: every policy
+/// rests on them.
 const OBJECTS: &[Check] = &[
     Check {
         finding: "has no row-level security, or it is not forced on the owner",
@@ -85,6 +107,14 @@ const OBJECTS: &[Check] = &[
                      or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
     },
     Check {
+        finding: "is a policy that shows tenants' statements rows by user instead of by account",
+        sql: "select format('%s on %s', p.polname, p.polrelid::regclass) from pg_policy p
+              join pg_class c on c.oid = p.polrelid
+              where c.relnamespace = 'nexo'::regnamespace and p.polpermissive
+                and (0 = any(p.polroles) or (select oid from pg_roles where rolname = 'nexo_app') = any(p.polroles))
+                and pg_get_expr(p.polqual, p.polrelid) is distinct from '(account_id = nexo.current_account())'",
+    },
+    Check {
         finding: "has two permissive policies for one role and command, which are joined by OR",
         sql: "select a.polrelid::regclass::text from pg_policy a
               join pg_policy b on b.polrelid = a.polrelid and b.oid > a.oid
@@ -97,8 +127,30 @@ const OBJECTS: &[Check] = &[
         finding: "can be read or written by nexo_app and has no row-level security",
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'm', 'f')
-                and not c.relrowsecurity and c.relname <> 'schema_history'
-                and has_any_column_privilege('nexo_app', c.oid, 'select, insert, update')",
+                and not c.relrowsecurity
+                and (has_any_column_privilege('nexo_app', c.oid, 'insert, update')
+                     or has_table_privilege('nexo_app', c.oid, 'delete')
+                     or c.relname <> 'schema_history' and has_any_column_privilege('nexo_app', c.oid, 'select'))",
+    },
+    Check {
+        finding: "can be read or written by nexo_auth and is not identity; revoke that",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts')
+                and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
+                     or has_table_privilege('nexo_auth', c.oid, 'delete'))",
+    },
+    Check {
+        finding: "is a rule, which does other than the statement says; drop it",
+        sql: "select format('%s on %s', r.rulename, r.ev_class::regclass) from pg_rewrite r
+              join pg_class c on c.oid = r.ev_class
+              where c.relnamespace = 'nexo'::regnamespace and r.rulename <> '_RETURN'",
+    },
+    Check {
+        finding: "is a trigger that runs with its function's owner's rights",
+        sql: "select format('%s on %s', t.tgname, t.tgrelid::regclass) from pg_trigger t
+              join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
+              where c.relnamespace = 'nexo'::regnamespace and not t.tgisinternal and p.prosecdef",
     },
     Check {
         finding: "is a view that reads with its owner's rights; set security_invoker",
@@ -112,10 +164,14 @@ const OBJECTS: &[Check] = &[
               where p.pronamespace = 'nexo'::regnamespace and (p.prosecdef or p.proleakproof)",
     },
     Check {
-        finding: "is a function of the policies and must be STABLE",
+        finding: "is a function of the policies and must be STABLE and as the migrations made it",
         sql: "select p.oid::regprocedure::text from pg_proc p
+              join (values ('current_account', 'nexo.account_id'), ('current_user_id', 'nexo.user_id')) as made (name, setting)
+                on made.name = p.proname
               where p.pronamespace = 'nexo'::regnamespace
-                and p.proname in ('current_account', 'current_user_id') and p.provolatile <> 's'",
+                and (p.provolatile <> 's'
+                     or pg_get_function_sqlbody(p.oid) is distinct from
+                        format('RETURN (NULLIF(current_setting(%L::text, true), ''''::text))::uuid', made.setting))",
     },
     Check {
         finding: "is a foreign key between accounts' tables without account_id",

@@ -58,6 +58,17 @@ pub(super) async fn migrate(owner: &mut Client) -> Result<()> {
     for migration in report.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "migrated");
     }
+    // Temporary objects are of no use to anybody here but an intruder.
+    owner
+        .batch_execute(
+            "do $$ begin
+                if has_database_privilege('nexo_app', current_database(), 'temporary') then
+                    execute format('revoke temporary on database %I from public', current_database());
+                end if;
+            end $$",
+        )
+        .await
+        .map_err(cannot_migrate)?;
     // The run-time roles may see which schema they work on.
     owner
         .batch_execute("grant select on nexo.schema_history to nexo_app")

@@ -27,9 +27,8 @@ pub(crate) fn translate(error: PgError) -> Error {
         )
     } else if *state == SqlState::CHECK_VIOLATION
         || *state == SqlState::NOT_NULL_VIOLATION
-        || *state == SqlState::STRING_DATA_RIGHT_TRUNCATION
-        || *state == SqlState::CHARACTER_NOT_IN_REPERTOIRE
-        || *state == SqlState::UNTRANSLATABLE_CHARACTER
+        // Class 22: a value that cannot be what the column or operator asks for.
+        || state.code().starts_with("22")
     {
         Error::new(ErrorCode::ValidationFailed, "a value was refused by the database")
     } else if *state == SqlState::T_R_SERIALIZATION_FAILURE

@@ -1,7 +1,7 @@
 //! Several statements in one transaction.
 
 use deadpool_postgres::{Object, Pool};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -24,7 +24,9 @@ pub struct UnitOfWork {
     connection: Object,
     scope: TenantScope,
     open: bool,
-    failed: AtomicBool,
+    /// Statements that were begun and have not succeeded: failed, still
+    /// running, or left by their caller, who cannot know what became of them.
+    unsettled: AtomicUsize,
 }
 
 impl UnitOfWork {
@@ -32,7 +34,7 @@ impl UnitOfWork {
         let connection = acquire(pool).await?;
         let alive = connection.prepare_cached(SESSION_IS_ALIVE).await.map_err(translate)?;
         let unit =
-            Self { connection, scope: scope.clone(), open: true, failed: AtomicBool::new(false) };
+            Self { connection, scope: scope.clone(), open: true, unsettled: AtomicUsize::new(0) };
 
         let opening = opening(scope, Access::Write);
         let opened = unit.connection.batch_execute(&opening);
@@ -61,10 +63,10 @@ impl UnitOfWork {
     /// `unavailable`.
     pub async fn commit(mut self) -> Result<()> {
         // COMMIT of a failed transaction rolls back and answers success.
-        if self.failed.load(Ordering::Relaxed) {
+        if self.unsettled.load(Ordering::Relaxed) > 0 {
             return Err(Error::new(
                 ErrorCode::Conflict,
-                "a statement of the unit of work had failed; nothing was kept",
+                "a statement of the unit of work failed or was abandoned; nothing was kept",
             ));
         }
         self.open = false;
@@ -139,25 +141,20 @@ impl Executor for UnitOfWork {
     }
 
     async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        self.unsettled.fetch_add(1, Ordering::Relaxed);
         let account = self.scope.account_id();
-        let prepared = prepare(&self.connection, calls).await.inspect_err(|_| self.fail())?;
+        let prepared = prepare(&self.connection, calls).await?;
         let bound: Vec<Vec<&(dyn ToSql + Sync)>> =
             calls.iter().map(|call| with_account(&account, call)).collect();
         let queries = prepared
             .iter()
             .zip(&bound)
             .map(|((statement, _), params)| self.connection.query(statement, params));
-        futures_util::future::join_all(queries)
-            .await
-            .into_iter()
-            .map(|result| result.map_err(translate).inspect_err(|_| self.fail()))
-            .collect()
-    }
-}
-
-impl UnitOfWork {
-    fn fail(&self) {
-        self.failed.store(true, Ordering::Relaxed);
+        let results = futures_util::future::join_all(queries).await;
+        let rows: Vec<Vec<Row>> =
+            results.into_iter().collect::<Result<_, _>>().map_err(translate)?;
+        self.unsettled.fetch_sub(1, Ordering::Relaxed);
+        Ok(rows)
     }
 }
 

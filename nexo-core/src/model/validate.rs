@@ -34,15 +34,12 @@ impl Validator {
         self.errors.push(FieldError::new(field, code, message));
     }
 
-    /// Text of `min` to `max` characters, not all blank, without U+0000, which
-    /// PostgreSQL cannot store.
+    /// Text of `min` to `max` characters, not all blank, without control
+    /// characters other than tabs and line ends: PostgreSQL cannot store
+    /// U+0000, and the others only hurt whoever shows or exports the text.
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
-        if text.contains('\0') {
-            self.refuse(
-                field,
-                FieldCode::InvalidCharacter,
-                "must not contain the character U+0000",
-            );
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+            self.refuse(field, FieldCode::InvalidCharacter, "must not contain control characters");
             return;
         }
         if min > 0 && text.trim().is_empty() {
@@ -60,7 +57,7 @@ impl Validator {
 
     /// One e-mail address. What only the mail system can know is not asked.
     pub fn email(&mut self, field: &str, email: &str) {
-        if !is_email(email.trim()) {
+        if !is_email(trim(email)) {
             self.refuse(field, FieldCode::InvalidFormat, "must be an e-mail address");
         }
     }
@@ -127,7 +124,13 @@ impl Validator {
 /// The form in which addresses are stored and compared: trimmed, lower case.
 #[must_use]
 pub fn normalize_email(email: &str) -> String {
-    email.trim().to_lowercase()
+    trim(email).to_lowercase()
+}
+
+/// Spaces alone, as SQL's `btrim` does: what one of the two took for blank and
+/// the other did not would be stored.
+fn trim(email: &str) -> &str {
+    email.trim_matches(' ')
 }
 
 fn is_email(email: &str) -> bool {

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -26,6 +27,18 @@ impl SortKey {
         match self {
             Self::Time(time) => time,
             Self::Text(text) => text,
+        }
+    }
+
+    /// Whether a row can have it at all: PostgreSQL knows no U+0000 and no
+    /// times finer than a microsecond, and not every year that a text can name.
+    fn is_storable(&self) -> bool {
+        match self {
+            Self::Time(time) => {
+                let year = time.to_zoned(TimeZone::UTC).year();
+                (1..=9999).contains(&year) && time.subsec_nanosecond() % 1_000 == 0
+            }
+            Self::Text(text) => !text.contains('\0'),
         }
     }
 
@@ -82,8 +95,7 @@ impl Cursor {
         if cursor.account != account || cursor.collection != collection || cursor.order != order {
             return Err(refused("the cursor belongs to another list, or to another order of it"));
         }
-        let storable = !matches!(&cursor.key, SortKey::Text(text) if text.contains('\0'));
-        if !cursor.key.is(kind) || !storable {
+        if !cursor.key.is(kind) || !cursor.key.is_storable() {
             return Err(malformed());
         }
         Ok(cursor)

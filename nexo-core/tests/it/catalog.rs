@@ -46,6 +46,19 @@ const FAULTS: &[(&str, &str, &str)] = &[
      "is a foreign key between accounts' tables without account_id"),
     ("R8", "create unique index global_name on nexo.things (name)", "nexo.global_name is an index of an accounts' table that does not lead"),
     ("R10", "create index by_name on nexo.things (name)", "nexo.by_name is an index of an accounts' table that does not lead"),
+    ("R2", "create policy by_user on nexo.sessions to nexo_app using (user_id = nexo.current_user_id()) with check (user_id = nexo.current_user_id())",
+     "by_user on nexo.sessions is a policy that shows tenants' statements rows by user"),
+    ("R3", "grant delete on nexo.users to nexo_app", "nexo.users can be read or written by nexo_app"),
+    ("R3", "grant delete on nexo.accounts to public", "nexo.accounts can be read or written by nexo_app"),
+    ("R3", "grant select on nexo.runtime_credentials to nexo_auth", "nexo.runtime_credentials can be read or written by nexo_auth"),
+    ("R3", "create table public.copy (like nexo.clients) inherits (nexo.clients); grant select on public.copy to nexo_app", "copy is outside of the schema nexo"),
+    ("R4", "create or replace function nexo.current_account() returns uuid language sql stable return gen_random_uuid()",
+     "nexo.current_account() is a function of the policies and must be STABLE and as the migrations made it"),
+    ("R5", "create view public.all_things as select * from nexo.things; grant select on public.all_things to nexo_app", "all_things is outside of the schema nexo"),
+    ("R6", "create function public.door() returns bigint language sql security definer return (select count(*) from nexo.things)",
+     "door() is a function outside of the schema nexo"),
+    ("R6", "create rule away as on delete to nexo.things do instead nothing", "away on nexo.things is a rule"),
+    ("P4", "alter role nexo_app in database \"{database}\" set statement_timeout = 0", "nexo_app lets statements run without end"),
     ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
      "nexo.shared can be read or written by nexo_app"),
 ];
@@ -60,7 +73,12 @@ async fn r1_to_r8_each_fault_is_refused_by_name() {
             superuser.batch_execute(TABLE).await.expect("a table by the rules");
             let good = Database::open(test.config()).await;
             good.unwrap_or_else(|error| panic!("{control}: {error}"));
-            let done = superuser.batch_execute(fault).await;
+            let name: String = superuser
+                .query_one("select current_database()::text", &[])
+                .await
+                .expect("a name")
+                .get(0);
+            let done = superuser.batch_execute(&fault.replace("{database}", &name)).await;
             done.unwrap_or_else(|error| panic!("{control}: {error:?}"));
             let refused = Database::open(test.config()).await.expect_err(control);
             assert!(refused.is_setup(), "{control}");
@@ -92,7 +110,7 @@ async fn r3_the_run_time_roles_cannot_become_anybody() {
     // Tenants' SQL reaches no credential, and identity work no tenant's row.
     let app = test.as_app().await;
     for table in
-        ["users", "accounts", "memberships", "refresh_tokens", "signing_keys", "login_failures"]
+        ["users", "accounts", "memberships", "refresh_tokens", "signing_keys", "login_attempts"]
     {
         let sql = format!("select * from nexo.{table}");
         let denied = app.batch_execute(&sql).await.expect_err(table);

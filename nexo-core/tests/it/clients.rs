@@ -102,6 +102,60 @@ async fn refused_values_name_every_field_and_store_nothing() {
     assert!(clients.list(&scope, &ListParams::default()).await.expect("list").data.is_empty());
 }
 
+/// Cursors that were made up, or belong elsewhere, are refused as such.
+#[tokio::test]
+async fn forged_and_foreign_cursors_are_refused() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let test = TestDatabase::create().await;
+    let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let scope = Tenant::register(&authenticator).await.scope;
+    let other = Tenant::register(&authenticator).await.scope;
+    let clients = database.repository::<Client>();
+    for name in ["a", "b"] {
+        clients.create(&scope, &NewClient::named(name)).await.expect("created");
+    }
+    let list = async |scope, cursor: &str, sort: &str| {
+        let params = ListParams {
+            limit: Some(1),
+            cursor: Some(cursor.to_owned()),
+            sort: Some(Sort::parse(sort)),
+        };
+        clients.list(scope, &params).await
+    };
+    let first = ListParams { limit: Some(1), ..ListParams::default() };
+    let good = clients.list(&scope, &first).await.expect("page").next_cursor.expect("more");
+    list(&scope, &good, "-created_at").await.expect("its own list");
+
+    let account = scope.account_id();
+    let forge = |key: &str| {
+        let json = format!(
+            r#"{{"a":"{account}","c":"clients","o":"-created_at","k":{key},"i":"{account}"}}"#
+        );
+        URL_SAFE_NO_PAD.encode(json)
+    };
+    list(&scope, &forge(r#"{"t":"2026-01-01T00:00:00Z"}"#), "-created_at")
+        .await
+        .expect("form is right");
+    let forged = [
+        forge(r#"{"t":"-004800-01-02T00:00:00Z"}"#),
+        forge(r#"{"t":"9999-12-30T22:00:00.999999999Z"}"#),
+        forge(r#"{"s":"a"}"#),
+        forge("null"),
+        good.clone() + "x",
+        String::new(),
+        "x".repeat(5_000),
+    ];
+    for cursor in &forged {
+        let error = list(&scope, cursor, "-created_at").await.expect_err(cursor);
+        assert_eq!(error.code(), nexo_core::model::ErrorCode::InvalidCursor, "{cursor}");
+    }
+    for (scope, sort) in [(&other, "-created_at"), (&scope, "created_at"), (&scope, "name")] {
+        let error = list(scope, &good, sort).await.expect_err(sort);
+        assert_eq!(error.code(), nexo_core::model::ErrorCode::InvalidCursor, "{sort}");
+    }
+}
+
 #[tokio::test]
 async fn every_order_pages_through_all_rows_once() {
     let test = TestDatabase::create().await;

@@ -180,63 +180,101 @@ async fn a4_unknown_address_and_wrong_password_are_alike() {
     );
 }
 
-/// A5: failures slow down address and network together, growing; another
+/// A5: attempts slow down address and network together, growing; another
 /// network logs in; a known network is not held up by a flood from elsewhere.
 #[tokio::test]
 async fn a5_failures_are_throttled_without_locking_out() {
     let test = TestDatabase::create().await;
     let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
-    let tenant = Tenant::register(&authenticator).await;
     let (attacker, home) = (from("203.0.113.9"), from("198.51.100.7"));
-    authenticator.login(&login(&tenant.email, PASSWORD), &home).await.expect("home is known");
+    let request = credentials();
+    authenticator.register(&request, &home).await.expect("home is known");
+    let right = login(&request.email, &request.password);
+    let wrong = login(&request.email, "a wrong password");
 
     let mut waits = Vec::new();
     let superuser = test.superuser().await;
-    for _ in 0..12 {
-        let error = authenticator.login(&login(&tenant.email, "a wrong password"), &attacker).await;
-        let error = error.expect_err("refused");
+    for _ in 0..24 {
+        let error = authenticator.login(&wrong, &attacker).await.expect_err("refused");
         if error.code() == ErrorCode::TooManyRequests {
             waits.push(error.retry_after().expect("a wait"));
-            // Time passes.
-            superuser
-                .batch_execute("update nexo.login_failures set blocked_until = now()")
-                .await
-                .expect("moved");
+            let time_passes = "update nexo.login_attempts set blocked_until = now()";
+            superuser.batch_execute(time_passes).await.expect("moved");
         }
     }
     assert!(
-        waits.len() >= 3 && waits.is_sorted() && waits[0] < waits[waits.len() - 1],
+        waits.len() >= 4 && waits.is_sorted() && waits[0] < waits[waits.len() - 1],
         "{waits:?}"
     );
 
     // While the attacker is blocked, the right password from there is too ...
-    let error = loop {
-        let error = authenticator.login(&login(&tenant.email, "a wrong password"), &attacker).await;
-        let error = error.expect_err("refused");
-        if error.code() == ErrorCode::TooManyRequests {
-            break error;
-        }
-    };
-    assert!(error.retry_after().is_some());
-    assert_eq!(
-        code(&authenticator, &login(&tenant.email, PASSWORD), &attacker).await,
-        ErrorCode::TooManyRequests
-    );
+    while code(&authenticator, &wrong, &attacker).await != ErrorCode::TooManyRequests {}
+    assert_eq!(code(&authenticator, &right, &attacker).await, ErrorCode::TooManyRequests);
     // ... and a stranger's and the owner's are not.
-    authenticator
-        .login(&login(&tenant.email, PASSWORD), &from("192.0.2.77"))
-        .await
-        .expect("another network");
+    authenticator.login(&right, &from("192.0.2.77")).await.expect("another network");
 
     // Sixty networks guess: the address itself is slowed down, but not at home.
     for at in 0..60u8 {
-        let peer = from(&format!("2001:db8:{at:x}::1"));
-        let _ = authenticator.login(&login(&tenant.email, "a wrong password"), &peer).await;
+        let _ = authenticator.login(&wrong, &from(&format!("2001:db8:{at:x}::1"))).await;
     }
-    let stranger = from("192.0.2.200");
     assert_eq!(
-        code(&authenticator, &login(&tenant.email, PASSWORD), &stranger).await,
+        code(&authenticator, &right, &from("192.0.2.200")).await,
         ErrorCode::TooManyRequests
     );
-    authenticator.login(&login(&tenant.email, PASSWORD), &home).await.expect("home gets in");
+    authenticator.login(&right, &home).await.expect("home gets in");
+}
+
+/// A5: attempts that come at once are counted before they are looked at, and
+/// one network alone does not hold up the address for others.
+#[tokio::test]
+async fn a5_a_burst_gets_no_more_guesses_than_a_sequence() {
+    let test = TestDatabase::create().await;
+    let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let tenant = Tenant::register(&authenticator).await;
+    let mut burst = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (authenticator, email) = (authenticator.clone(), tenant.email.clone());
+        burst.spawn(async move {
+            let guess = login(&email, "a wrong password");
+            authenticator.login(&guess, &from("203.0.113.9")).await.expect_err("refused").code()
+        });
+    }
+    let codes = burst.join_all().await;
+    let looked_at = codes.iter().filter(|code| **code == ErrorCode::InvalidCredentials).count();
+    assert!((1..=11).contains(&looked_at), "{looked_at} of 60 guesses were looked at");
+    let right = login(&tenant.email, PASSWORD);
+    authenticator.login(&right, &from("192.0.2.1")).await.expect("another network");
+}
+
+/// A5: one password tried on many addresses from one network.
+#[tokio::test]
+async fn a5_spraying_addresses_is_throttled_by_network() {
+    let test = TestDatabase::create().await;
+    let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let sprayer = from("203.0.113.9");
+    let mut held = false;
+    for at in 0..130 {
+        let guess = login(&format!("user-{at}@example.com"), "a popular pass phrase");
+        held |= code(&authenticator, &guess, &sprayer).await == ErrorCode::TooManyRequests;
+    }
+    assert!(held);
+    let tenant = Tenant::register(&authenticator).await;
+    let right = login(&tenant.email, PASSWORD);
+    authenticator.login(&right, &from("192.0.2.1")).await.expect("another network");
+}
+
+/// Full-width letters: what is accepted must also log in.
+#[tokio::test]
+async fn a1_what_registers_can_log_in() {
+    let test = TestDatabase::create().await;
+    let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let mut request = credentials();
+    request.password = "ｐａｓｓ　ｐｈｒａｓｅ　ｏｆ　ｆｉｖｅ　ｗｉｄｅ　ｗｏｒｄｓ".repeat(9);
+    assert!(request.password.len() > 700);
+    authenticator.register(&request, &Peer::default()).await.expect("accepted");
+    let right = login(&request.email, &request.password);
+    authenticator.login(&right, &Peer::default()).await.expect("logged in");
+    request.password = "ｗ".repeat(400);
+    let error = authenticator.register(&request, &Peer::default()).await.expect_err("1,200 bytes");
+    assert_eq!(error.fields()[0].code, FieldCode::TooLong);
 }

@@ -281,6 +281,40 @@ async fn a11_changing_the_password_ends_other_sessions() {
     authenticator.login(&login, &peer).await.expect("the new one");
 }
 
+/// A11: a log-in with the old password that is on its way while the password
+/// changes either fails or is ended with the others.
+#[tokio::test]
+async fn a11_no_log_in_with_the_old_password_survives_the_change() {
+    let test = TestDatabase::create().await;
+    let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let tenant = Tenant::register(&authenticator).await;
+    let mut logins = JoinSet::new();
+    for _ in 0..6 {
+        let (authenticator, email) = (authenticator.clone(), tenant.email.clone());
+        logins.spawn(async move {
+            let login = LoginRequest { email, password: PASSWORD.into() };
+            let mut scopes = Vec::new();
+            while let Ok(tokens) = authenticator.login(&login, &Peer::default()).await {
+                let scope = authenticator.verify(&tokens.access_token).await.expect("signed");
+                scopes.push(scope);
+            }
+            scopes
+        });
+    }
+    let change = PasswordChange {
+        current_password: PASSWORD.into(),
+        new_password: "nine amber foxes whistle".into(),
+    };
+    let peer = Peer::default();
+    authenticator.change_password(&tenant.scope, &change, &peer).await.expect("changed");
+    let scopes: Vec<_> = logins.join_all().await.into_iter().flatten().collect();
+    for scope in scopes {
+        let ended = authenticator.profile(&scope).await.expect_err("ended");
+        assert_eq!(ended.code(), ErrorCode::SessionEnded);
+    }
+    authenticator.profile(&tenant.scope).await.expect("this session stays");
+}
+
 /// A guess at the current password through a stolen token is throttled too.
 #[tokio::test]
 async fn a5_guessing_the_current_password_is_throttled() {
@@ -290,7 +324,7 @@ async fn a5_guessing_the_current_password_is_throttled() {
     let guess =
         PasswordChange { current_password: "a guess".into(), new_password: PASSWORD.into() };
     let mut codes = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..13 {
         let error = authenticator.change_password(&tenant.scope, &guess, &Peer::default()).await;
         codes.push(error.expect_err("refused").code());
     }

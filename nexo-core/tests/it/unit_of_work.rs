@@ -60,6 +60,23 @@ async fn a_failed_unit_does_not_pretend_to_commit() {
     assert_eq!(names(&database, &scope).await, ["kept"]);
 }
 
+/// A statement whose caller gave up may have failed since: the unit cannot
+/// vouch for itself any more.
+#[tokio::test]
+async fn an_abandoned_statement_spoils_the_unit() {
+    let (database, scope) = start().await;
+    let unit = database.unit_of_work(&scope).await.expect("begins");
+    unit.create::<Client>(&NewClient::named("kept?")).await.expect("created");
+    {
+        let new = NewClient::named("abandoned");
+        let mut statement = std::pin::pin!(unit.create::<Client>(&new));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(statement.as_mut().poll(&mut context).is_pending());
+    }
+    unit.commit().await.expect_err("nobody knows what became of the statement");
+    assert!(names(&database, &scope).await.is_empty());
+}
+
 #[tokio::test]
 async fn a_system_scope_works_without_a_user_and_tells_its_reason() {
     let (database, scope) = start().await;

@@ -1,7 +1,8 @@
 //! What cannot work is refused, with the reason.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
 
 use nexo_core::cluster::{Binaries, Cluster, ClusterOptions};
 
@@ -46,6 +47,62 @@ async fn a_failed_start_says_what_postgresql_said() {
     let text = Cluster::start(&binaries, &options).await.unwrap_err().to_string();
     assert!(text.starts_with("PostgreSQL did not start (it ended with exit status: 1)"), "{text}");
     assert!(text.contains("invalid value for parameter \"shared_buffers\": \"many\""), "{text}");
+}
+
+async fn refusal(folder: &Path) -> String {
+    try_start(folder).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_folder_that_others_may_write_to_is_refused() {
+    let temp = temp();
+    for mode in [0o731, 0o713, 0o1777] {
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let text = refusal(temp.path()).await;
+        let folder = temp.path().display();
+        assert!(text.starts_with(&format!("{folder} cannot be the data folder")), "{text}");
+        assert!(text.contains(&format!("`chmod go-w {folder}`")), "{text}");
+    }
+    assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "nothing was made in it");
+}
+
+#[tokio::test]
+async fn what_belongs_to_somebody_else_is_refused() {
+    let temp = temp();
+    // Only root can give files away.
+    if fs::metadata(temp.path()).unwrap().uid() != 0 {
+        return;
+    }
+    // Of no user's, and so of somebody who is neither `postgres` nor `nobody`.
+    const STRANGER: u32 = 54_321;
+    let data = temp.path().join("postgres");
+    fs::create_dir(&data).unwrap();
+    chown(&data, Some(STRANGER), Some(STRANGER)).unwrap();
+    let text = refusal(temp.path()).await;
+    let start = format!("{} cannot be the data folder: it belongs to the user", data.display());
+    assert!(text.starts_with(&start) && text.contains("54321") && text.contains("chown"), "{text}");
+    fs::remove_dir(&data).unwrap();
+
+    let credentials = temp.path().join("credentials.json");
+    fs::write(&credentials, r#"{"superuser":"x","owner":"y"}"#).unwrap();
+    chown(&credentials, Some(STRANGER), None).unwrap();
+    let text = refusal(temp.path()).await;
+    assert!(text.contains("credentials.json: this belongs to another user"), "{text}");
+
+    chown(temp.path(), Some(STRANGER), None).unwrap();
+    let text = refusal(temp.path()).await;
+    assert!(text.contains("the user with id 54321, and NEXO runs as `root` (uid 0)"), "{text}");
+}
+
+#[tokio::test]
+async fn passwords_are_not_read_through_a_link() {
+    let temp = temp();
+    let elsewhere = temp.path().join("elsewhere");
+    fs::write(&elsewhere, r#"{"superuser":"x","owner":"y"}"#).unwrap();
+    symlink(&elsewhere, temp.path().join("credentials.json")).unwrap();
+    let text = refusal(temp.path()).await;
+    assert!(text.contains("credentials.json: Too many levels of symbolic links"), "{text}");
+    assert!(!temp.path().join("postgres").exists());
 }
 
 #[tokio::test]
