@@ -40,7 +40,7 @@ fn main() {
             runtime.block_on(async {
                 let start = Instant::now();
                 for _ in 0..calls {
-                    login(&anybody, &known.email, PASSWORD).await.expect("logs in");
+                    login(&anybody, &known.email, PASSWORD, 0).await.expect("logs in");
                 }
                 start.elapsed()
             })
@@ -50,7 +50,7 @@ fn main() {
 
     let good = runtime.block_on(async {
         let alike = timing(&bench, &anybody, if trial { 2 } else { TIMINGS }).await || trial;
-        let held = flood(&anybody, &known.email, if trial { 4 } else { FLOOD }).await || trial;
+        let held = flood(&bench, &anybody, if trial { 4 } else { FLOOD }).await || trial;
         alike && held
     });
     if !good {
@@ -58,21 +58,33 @@ fn main() {
     }
 }
 
-async fn login(nexo: &Nexo, email: &str, password: &str) -> Result<Value, nexo_client::Error> {
+/// Logs in as if from the network of this number.
+async fn login(
+    nexo: &Nexo,
+    email: &str,
+    password: &str,
+    network: usize,
+) -> Result<Value, nexo_client::Error> {
     let request = LoginRequest { email: email.to_owned(), password: password.to_owned() };
-    nexo.request(Method::POST, "/api/auth/login").anonymous().json(&request).send().await
+    let address = format!("10.0.{}.{}", network / 256, network % 256);
+    nexo.request(Method::POST, "/api/auth/login")
+        .anonymous()
+        .header("x-forwarded-for", &address)
+        .json(&request)
+        .send()
+        .await
 }
 
-/// In turns, each time with an address that has not failed before, so that no
-/// throttle answers in the place of the password check.
+/// In turns, each time with an address and from a network that have not failed
+/// before, so that no throttle answers in the place of the password check.
 async fn timing(bench: &Bench, anybody: &Nexo, samples: usize) -> bool {
     let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
-    for _ in 0..samples {
+    for network in 0..samples {
         let (_, registered) = bench.register().await;
         for (email, times) in [(credentials().email, &mut unknown), (registered.email, &mut wrong)]
         {
             let start = Instant::now();
-            login(anybody, &email, "some wrong password").await.expect_err("refused");
+            login(anybody, &email, "some wrong password", network).await.expect_err("refused");
             times.push(start.elapsed());
         }
     }
@@ -86,7 +98,13 @@ async fn timing(bench: &Bench, anybody: &Nexo, samples: usize) -> bool {
     apart < 10.0
 }
 
-async fn flood(anybody: &Nexo, email: &str, logins: usize) -> bool {
+/// Everybody at once, with the right password and from a network of their own,
+/// so that only the bounds of hashing can refuse them.
+async fn flood(bench: &Bench, anybody: &Nexo, logins: usize) -> bool {
+    let mut emails = Vec::new();
+    for _ in 0..logins {
+        emails.push(bench.register().await.1.email);
+    }
     let over = Arc::new(AtomicBool::new(false));
     let health = tokio::spawn({
         let (over, nexo) = (over.clone(), anybody.clone());
@@ -103,9 +121,11 @@ async fn flood(anybody: &Nexo, email: &str, logins: usize) -> bool {
     });
     let start = Instant::now();
     let mut flood = JoinSet::new();
-    for _ in 0..logins {
-        let (nexo, email) = (anybody.clone(), email.to_owned());
-        flood.spawn(async move { login(&nexo, &email, PASSWORD).await.map_err(|e| e.status()) });
+    for (network, email) in emails.into_iter().enumerate() {
+        let nexo = anybody.clone();
+        flood.spawn(async move {
+            login(&nexo, &email, PASSWORD, network).await.map_err(|error| error.status())
+        });
     }
     let (mut good, mut refused, mut other) = (0, 0, 0);
     for answer in flood.join_all().await {

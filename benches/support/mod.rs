@@ -31,7 +31,9 @@ impl Bench {
         let authenticator = database.authenticator(AuthConfig::default()).await.expect("keys");
 
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let config = HttpConfig { listen, ..HttpConfig::default() };
+        // So that a bench can come from as many networks as it needs.
+        let trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+        let config = HttpConfig { listen, trusted_proxies, ..HttpConfig::default() };
         let server = Server::bind(config, database, authenticator).await.expect("a free port");
         let url = format!("http://{}", server.local_addr());
         tokio::spawn(server.run(pending()));
