@@ -52,7 +52,7 @@ async fn postgresql_is_started_again_each_time_it_is_killed() {
     commit(&embedded).await;
     for _ in 0..3 {
         let pid = postmaster(&temp).unwrap();
-        kill_9(pid);
+        kill_9(&[pid]);
         eventually("another one runs", || postmaster(&temp).is_some_and(|new| new != pid)).await;
         assert_eq!(committed(&embedded).await, 7);
     }
@@ -66,7 +66,7 @@ async fn postgresql_is_started_again_when_its_guardian_is_killed() {
     let embedded = start(&temp).await.unwrap();
     commit(&embedded).await;
     let pid = postmaster(&temp).unwrap();
-    kill_9(parent(pid));
+    kill_9(&[parent(pid)]);
     eventually("the first one has stopped", || !is_alive(pid)).await;
     assert_eq!(committed(&embedded).await, 7);
     embedded.stop().await;
@@ -79,7 +79,7 @@ async fn ephemeral_data_survives_a_crash_and_goes_at_the_end() {
     commit(&embedded).await;
     let folder = folder(&embedded);
     let pid = postmaster(&folder).unwrap();
-    kill_9(pid);
+    kill_9(&[pid]);
     eventually("PostgreSQL has stopped", || !is_alive(pid)).await;
     assert_eq!(committed(&embedded).await, 7);
     embedded.stop().await;
@@ -131,7 +131,7 @@ async fn it_can_be_stopped_while_postgresql_cannot_start() {
     let pid = postmaster(&temp).unwrap();
     let credentials = temp.join("credentials.json");
     fs::rename(&credentials, temp.join("elsewhere")).unwrap();
-    kill_9(pid);
+    kill_9(&[pid]);
     eventually("PostgreSQL has stopped", || !is_alive(pid)).await;
     embedded.stop().await;
     assert!(postmaster(&temp).is_none_or(|pid| !is_alive(pid)));

@@ -85,9 +85,10 @@ pub(crate) fn user(pid: u32) -> u32 {
     one("uid=", pid).parse().unwrap()
 }
 
-pub(crate) fn kill_9(pid: u32) {
-    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
-    assert!(status.success(), "no process {pid} to kill");
+/// `kill -9`. The first one must be there; others may follow it by themselves.
+pub(crate) fn kill_9(pids: &[u32]) {
+    assert!(is_alive(pids[0]), "no process {} to kill", pids[0]);
+    Command::new("kill").arg("-9").args(pids.iter().map(u32::to_string)).output().unwrap();
 }
 
 /// The children of a process, their children, and so on.

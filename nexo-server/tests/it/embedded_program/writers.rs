@@ -61,9 +61,14 @@ impl Writers {
         }
     }
 
-    /// Ends the load, also where the server has ended it already.
-    pub(super) async fn finish(mut self) -> Written {
+    /// Ends the load.
+    pub(super) async fn finish(self) -> Written {
         self.shared.stop.store(true, Ordering::Relaxed);
+        self.ended().await
+    }
+
+    /// Waits until the server has ended the load, by not being there.
+    pub(super) async fn ended(mut self) -> Written {
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
         }
