@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
+use crate::gateway::ReplyMemory;
 use crate::router::Router;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
@@ -17,6 +18,7 @@ use crate::router::Router;
 pub(crate) struct App {
     http: HttpConfig,
     router: Router,
+    reply_memory: ReplyMemory,
     /// Empty until the database is open.
     services: OnceLock<Services>,
     draining: AtomicBool,
@@ -24,7 +26,9 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
-        Self { http, router, services: OnceLock::new(), draining: AtomicBool::new(false) }
+        let reply_memory = ReplyMemory::new(http.reply_memory);
+        let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
+        Self { http, router, reply_memory, services, draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -33,6 +37,10 @@ impl App {
 
     pub(crate) fn router(&self) -> &Router {
         &self.router
+    }
+
+    pub(crate) fn reply_memory(&self) -> &ReplyMemory {
+        &self.reply_memory
     }
 
     /// The core, once it is there.

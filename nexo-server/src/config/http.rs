@@ -1,6 +1,6 @@
 //! How the server speaks HTTP.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Network, Origin};
@@ -14,6 +14,9 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// The most connections at a time; further ones wait to be accepted.
     pub max_connections: usize,
+    /// The most connections from one address (IPv6: from one /64); further
+    /// ones are closed. Trusted proxies may have more.
+    pub max_connections_per_ip: usize,
     /// How long the head of a request may take to arrive.
     pub header_timeout: Duration,
     /// How long the body of a request may take to arrive.
@@ -23,6 +26,14 @@ pub struct HttpConfig {
     /// How long a connection may be silent between two requests, and how long
     /// a caller may leave a reply unread.
     pub idle_timeout: Duration,
+    /// How long a caller may take to read a reply, besides the time that it
+    /// takes at [`reply_rate`](Self::reply_rate).
+    pub reply_timeout: Duration,
+    /// How fast a large reply must be read, in bytes a second.
+    pub reply_rate: u32,
+    /// The most bytes of unread replies in memory; beyond it large reads are
+    /// refused as `overloaded`.
+    pub reply_memory: usize,
     /// How long to go on accepting once `/ready` says no, so that load
     /// balancers notice.
     pub drain_delay: Duration,
@@ -34,15 +45,26 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
 }
 
+impl HttpConfig {
+    /// Whether this is the address of a trusted proxy.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|proxies| proxies.contains(address))
+    }
+}
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
             max_connections: 1000,
+            max_connections_per_ip: 200,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
+            reply_timeout: Duration::from_secs(60),
+            reply_rate: 64 * 1024,
+            reply_memory: 256 * 1024 * 1024,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
             cors_origins: Vec::new(),

@@ -135,6 +135,13 @@ pub(crate) struct Settings {
     )]
     pub(crate) max_connections: usize,
 
+    /// Most connections from one address; further ones are closed, unless from a trusted proxy
+    #[arg(
+        long, env = "NEXO_MAX_CONNECTIONS_PER_IP", value_name = "COUNT", default_value = "200",
+        value_parser = values::count
+    )]
+    pub(crate) max_connections_per_ip: usize,
+
     /// Time for the head of a request to arrive
     #[arg(
         long, env = "NEXO_HEADER_TIMEOUT", value_name = "DURATION", default_value = "10s",
@@ -194,6 +201,7 @@ impl Settings {
         HttpConfig {
             listen: self.listen,
             max_connections: self.max_connections,
+            max_connections_per_ip: self.max_connections_per_ip,
             header_timeout: self.header_timeout,
             body_timeout: self.body_timeout,
             request_timeout: self.request_timeout,
@@ -202,6 +210,7 @@ impl Settings {
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
+            ..HttpConfig::default()
         }
     }
 

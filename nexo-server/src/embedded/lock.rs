@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::libc::O_NOFOLLOW;
 use tokio::time::{Instant, sleep};
 
 use super::EmbeddedError;
@@ -34,6 +35,8 @@ impl Lock {
             // Not before the lock is ours: it has the other's process id.
             .truncate(false)
             .mode(0o600)
+            // A link would have the process id written to whatever it names.
+            .custom_flags(O_NOFOLLOW)
             .open(&path)
             .map_err(failed)?;
         let deadline = Instant::now() + PATIENCE;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use http::{Method, StatusCode};
+use nexo_core::model::ErrorCode;
 use tracing::Level;
 
 use super::request_id::RequestId;
@@ -60,14 +61,47 @@ impl Entry {
         // What a refusal of the caller's input was caused by is that input, and
         // not for the log.
         let cause = failure.filter(|_| status.is_server_error()).and_then(Failure::cause);
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
-            line!(Level::ERROR, cause);
-        } else if PROBES.contains(&route) {
-            line!(Level::DEBUG, cause);
-        } else if status.is_server_error() {
-            line!(Level::WARN, cause);
-        } else {
-            line!(Level::INFO,);
+        match level(status, failure.map(Failure::code), route) {
+            Level::ERROR => line!(Level::ERROR, cause),
+            Level::WARN => line!(Level::WARN, cause),
+            Level::INFO => line!(Level::INFO, cause),
+            _ => line!(Level::DEBUG, cause),
         }
+    }
+}
+
+fn level(status: StatusCode, code: Option<ErrorCode>, route: &str) -> Level {
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        Level::ERROR
+    } else if PROBES.contains(&route) {
+        Level::DEBUG
+    } else if status.is_server_error() && code != Some(ErrorCode::Overloaded) {
+        Level::WARN
+    } else {
+        // Overload too: a flood brings one such line a request, and nothing is
+        // broken.
+        Level::INFO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_faults_are_warnings() {
+        use ErrorCode as E;
+        for (code, status, expected) in [
+            (E::Internal, StatusCode::INTERNAL_SERVER_ERROR, Level::ERROR),
+            (E::Unavailable, StatusCode::SERVICE_UNAVAILABLE, Level::WARN),
+            (E::Timeout, StatusCode::GATEWAY_TIMEOUT, Level::WARN),
+            (E::Overloaded, StatusCode::SERVICE_UNAVAILABLE, Level::INFO),
+            (E::TooManyRequests, StatusCode::TOO_MANY_REQUESTS, Level::INFO),
+            (E::NotFound, StatusCode::NOT_FOUND, Level::INFO),
+        ] {
+            assert_eq!(level(status, Some(code), "/api/clients"), expected, "{code}");
+        }
+        assert_eq!(level(StatusCode::OK, None, "/api/clients"), Level::INFO);
+        assert_eq!(level(StatusCode::SERVICE_UNAVAILABLE, None, "/ready"), Level::DEBUG);
     }
 }

@@ -1,6 +1,7 @@
-//! Sizes that a request must not exceed, checked before anything is read.
+//! How a request may be framed and what sizes it must not exceed, checked before
+//! anything is read.
 
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use nexo_core::model::ErrorCode;
 
@@ -21,7 +22,22 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 pub(crate) const PARSER_MAX_HEADER_COUNT: usize = 256;
 pub(crate) const PARSER_MAX_HEAD: usize = 64 * 1024;
 
+/// Refuses what a proxy in front might frame otherwise than hyper does, and what
+/// is too large.
+///
+/// Three ambiguities are gone before this stage, and would take a second parser
+/// to see: of `Content-Length` beside `Transfer-Encoding` hyper keeps the chunks
+/// and closes the connection after the reply, so that nothing smuggled is
+/// served; of one length given twice it keeps one, and refuses two that differ;
+/// and a line that ends in a bare LF is a line to it.
 pub(super) fn check(parts: &Parts) -> Outcome<()> {
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && !(coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none())
+    {
+        let detail = "the only Transfer-Encoding that is understood is chunked";
+        return Err(Failure::new(ErrorCode::BadRequest, detail));
+    }
     if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > MAX_URI {
         return Err(Failure::of(ErrorCode::UriTooLong));
     }

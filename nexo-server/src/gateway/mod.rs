@@ -7,14 +7,16 @@ mod host;
 pub(crate) mod limits;
 mod panic_guard;
 mod peer;
+mod reply_memory;
 mod request_id;
 mod security_headers;
 mod time_limit;
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::Request;
 use http::request::Parts;
+use http::{Request, Response};
+use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::app::App;
@@ -24,14 +26,21 @@ use crate::respond::{self, Reply};
 use crate::routes::{Handler, Route};
 
 use access_log::Entry;
+use reply_memory::Held;
 use request_id::RequestId;
+
+pub(crate) use reply_memory::ReplyMemory;
 
 /// Answers one request. Whatever happens inside, there is a reply and a line
 /// in the log.
 ///
 /// What hyper cannot parse never comes here: it answers such a connection by
 /// itself, with a bare 400 or 431, and closes it.
-pub(crate) async fn serve(app: &App, socket: SocketAddr, request: Request<Incoming>) -> Reply {
+pub(crate) async fn serve(
+    app: &App,
+    socket: SocketAddr,
+    request: Request<Incoming>,
+) -> Response<Full<Held>> {
     let entry = Entry::open();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
@@ -42,9 +51,13 @@ pub(crate) async fn serve(app: &App, socket: SocketAddr, request: Request<Incomi
     let limited = time_limit::hold(app.http().request_timeout, stages);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(limited).await;
-    let (mut reply, failure) = match outcome {
-        Ok(reply) => (reply, None),
-        Err(failure) => (respond::problem(&failure, parts.uri.path(), id.as_str()), Some(failure)),
+    let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
+    let ((mut reply, room), failure) = match outcome {
+        Ok(admitted) => (admitted, None),
+        Err(failure) => {
+            let problem = respond::problem(&failure, parts.uri.path(), id.as_str());
+            ((problem, None), Some(failure))
+        }
     };
 
     // Problems carry these too: without CORS, for one, a browser would hide
@@ -56,7 +69,7 @@ pub(crate) async fn serve(app: &App, socket: SocketAddr, request: Request<Incomi
         respond::close(&mut reply);
     }
     entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
-    reply
+    reply.map(|body| Full::new(Held::new(body, room)))
 }
 
 /// One stage a line; the first failure ends it.

@@ -11,11 +11,10 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The right-most hop that no trusted proxy stands for. Everything to its left
 /// was written by the caller and proves nothing.
 pub(super) fn address(config: &HttpConfig, socket: SocketAddr, headers: &HeaderMap) -> IpAddr {
-    let trusted = |ip: IpAddr| config.trusted_proxies.iter().any(|proxies| proxies.contains(ip));
     let mut nearest = socket.ip().to_canonical();
     for value in headers.get_all(X_FORWARDED_FOR).iter().rev() {
         for hop in value.to_str().unwrap_or_default().rsplit(',') {
-            if !trusted(nearest) {
+            if !config.trusts(nearest) {
                 return nearest;
             }
             let Ok(hop) = hop.trim().parse::<IpAddr>() else { return nearest };

@@ -6,8 +6,12 @@ use nexo_core::model::ErrorCode;
 
 use crate::failure::{Failure, Outcome};
 
-/// Runs `work` for at most `limit`, then drops it; what it had begun in the
-/// database is rolled back by the drop.
+/// Runs `work` for at most `limit`, then drops it.
+///
+/// The drop rolls back a transaction whose writes have not been sent yet. A
+/// batch that ends in a commit, once polled, is on its way to the database and
+/// commits all the same: after a 504 the caller does not know whether the write
+/// happened and has to look.
 pub(super) async fn hold<T>(limit: Duration, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     match tokio::time::timeout(limit, work).await {
         Ok(outcome) => outcome,

@@ -5,7 +5,6 @@ mod problem;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use nexo_core::model::Entity;
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 pub(crate) use problem::problem;
 
 /// A whole answer; bodies are always in memory.
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Bytes>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -76,14 +75,14 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome<Reply> {
 }
 
 fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body));
+    let mut reply = Response::new(body);
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, content_type);
     reply
 }
 
 fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = status;
     reply
 }

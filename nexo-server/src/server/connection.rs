@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Drained;
+use super::callers::Callers;
 use super::socket::{Phase, Socket};
 use crate::app::App;
 use crate::gateway::{self, limits};
@@ -21,6 +22,7 @@ use crate::gateway::{self, limits};
 #[derive(Debug)]
 pub(super) struct Connections {
     app: Arc<App>,
+    callers: Callers,
     http: http1::Builder,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
@@ -35,7 +37,8 @@ impl Connections {
             .header_read_timeout(app.http().idle_timeout)
             .max_headers(limits::PARSER_MAX_HEADER_COUNT)
             .max_buf_size(limits::PARSER_MAX_HEAD);
-        Self { app, http, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
+        let callers = Callers::new(app.http().max_connections_per_ip);
+        Self { app, callers, http, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
     }
 
     /// Waits until another connection is allowed.
@@ -46,15 +49,22 @@ impl Connections {
         }
     }
 
+    /// Serves a connection; closes it at once if its caller has enough of them.
     pub(super) fn spawn(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // A proxy has the connections of many callers.
+        let seat = if self.app.http().trusts(peer.ip()) {
+            None
+        } else {
+            let Some(seat) = self.callers.seat(peer.ip()) else { return };
+            Some(seat)
+        };
         // Replies are written whole, so there is nothing to gather.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let app = self.app.clone();
         let phase = Phase::default();
-        let config = app.http();
-        let socket = Socket::new(stream, phase.clone(), config.header_timeout, config.idle_timeout);
+        let socket = Socket::new(stream, phase.clone(), app.http());
         let service = service_fn(move |request| {
             // Here and not in the future: the next read must know it already.
             phase.request_begins();
@@ -68,6 +78,7 @@ impl Connections {
         let connection = self.http.serve_connection(TokioIo::new(socket), service);
         let connection = self.graceful.watch(connection);
         self.tasks.spawn(async move {
+            let _seat = seat;
             if let Err(error) = connection.await {
                 // Callers that break off or send what is no HTTP: their affair.
                 tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");

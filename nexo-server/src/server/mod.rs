@@ -1,10 +1,12 @@
 //! The listener: accepting connections, serving them, and ending well.
 
 mod accept;
+mod callers;
 mod connection;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod write_pace;
 
 use std::io;
 use std::net::SocketAddr;

@@ -2,8 +2,10 @@
 //!
 //! hyper's one read timeout spans the pause between two requests and the head
 //! of the next, so it must be long. This socket bounds what hyper does not:
-//! how long a head that has begun may take, how long a reply may stay unread,
-//! and how long what the caller still sends is awaited after the last reply.
+//! how long a head may take that has begun or that is a connection's first, how
+//! long a reply may stay unread, how much is read from a caller who does not
+//! read, and how long what the caller still sends is awaited after the last
+//! reply.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::write_pace::WritePace;
+use crate::config::HttpConfig;
+
 /// Closing a socket with unread data resets the connection, and the reset may
 /// overtake the reply (a 413, say). So the rest is read, for this long.
 const LINGER: Duration = Duration::from_secs(2);
@@ -24,8 +29,10 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Phase(Arc<AtomicU8>);
 
-const IDLE: u8 = 0;
-const HEAD: u8 = 1;
+/// A connection begins with this: one that never says a word is of no use to
+/// anybody, and is not given the patience for one that has been.
+const HEAD: u8 = 0;
+const IDLE: u8 = 1;
 const REQUEST: u8 = 2;
 
 impl Phase {
@@ -54,31 +61,27 @@ pub(super) struct Socket {
     stream: TcpStream,
     phase: Phase,
     head_timeout: Duration,
-    write_timeout: Duration,
     head_since: Instant,
     // Timers exist only while something is awaited: a head that comes in one
-    // piece and a reply that fits the system's buffer never make one.
+    // piece never makes one.
     head_timer: Timer,
-    write_timer: Timer,
     linger_timer: Timer,
+    pace: WritePace,
+    /// Somebody wanted to read while writing was held up.
+    read_held_up: bool,
 }
 
 impl Socket {
-    pub(super) fn new(
-        stream: TcpStream,
-        phase: Phase,
-        head_timeout: Duration,
-        write_timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(stream: TcpStream, phase: Phase, config: &HttpConfig) -> Self {
         Self {
             stream,
             phase,
-            head_timeout,
-            write_timeout,
+            head_timeout: config.header_timeout,
             head_since: Instant::now(),
             head_timer: None,
-            write_timer: None,
             linger_timer: None,
+            pace: WritePace::new(config),
+            read_held_up: false,
         }
     }
 
@@ -92,19 +95,20 @@ impl Socket {
         timer.as_mut().poll(cx).is_ready()
     }
 
-    /// Bounds how long writing may stand still.
+    /// Bounds how slow writing may be.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
         progress: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if progress.is_ready() {
-            self.write_timer = None;
-            return progress;
+        let Poll::Ready(result) = progress else {
+            return self.pace.poll_too_slow(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        };
+        self.pace.progress(*result.as_ref().unwrap_or(&0));
+        if std::mem::take(&mut self.read_held_up) {
+            cx.waker().wake_by_ref();
         }
-        let timeout = self.write_timeout;
-        let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(result)
     }
 }
 
@@ -114,6 +118,12 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // hyper answers pipelined requests as long as it can read some, and
+        // buffers their replies: a caller who does not read is not read either.
+        if self.pace.is_held_up() {
+            self.read_held_up = true;
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let progress = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if progress.is_pending() {
@@ -153,6 +163,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes what it has written to the last byte.
+        self.pace.done();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -16,6 +16,9 @@ use crate::respond;
 use crate::routes::public;
 use wire::Wire;
 
+mod bounds;
+mod unread;
+
 #[path = "../../tests/it/wire.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod wire;

@@ -71,6 +71,30 @@ async fn what_is_no_http_is_refused_and_closed() {
 }
 
 #[tokio::test]
+async fn a_body_is_framed_in_one_way() {
+    let server = TestServer::start().await;
+    for framing in [
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: chunked, chunked",
+        "transfer-encoding: gzip\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+    ] {
+        let mut wire = server.wire().await;
+        wire.send(format!(
+            "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+             {framing}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        ))
+        .await;
+        let reply = wire.reply().await;
+        assert_eq!((reply.status, reply.problem().as_str()), (400, "bad_request"), "{framing}");
+        assert_eq!(wire.closed().await, b"", "{framing}");
+    }
+    let chunked = "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                   transfer-encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    assert_eq!(raw(&server, chunked).await.problem(), "invalid_body");
+}
+
+#[tokio::test]
 async fn heads_that_are_too_large() {
     let server = TestServer::start().await;
     let path = |length: usize| format!("/{}", "a".repeat(length - 1));

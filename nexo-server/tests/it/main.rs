@@ -10,6 +10,7 @@ mod bad_values;
 mod clients;
 mod config;
 mod cors;
+mod data_folder;
 mod database_url;
 mod drain;
 mod embedded;
