@@ -9,6 +9,8 @@
 
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/trial.rs"]
+mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +24,13 @@ use serde_json::Value;
 use support::{Bench, millis, percentile};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use trial::trial;
 
 const FLOOD: usize = 200;
 const TIMINGS: usize = 200;
 
 fn main() {
-    let trial = std::env::args().any(|argument| argument == "--test");
+    let trial = trial();
     let runtime = Runtime::new().expect("a runtime");
     let bench = runtime.block_on(Bench::start());
     let (_, known) = runtime.block_on(bench.register());

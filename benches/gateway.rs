@@ -7,6 +7,8 @@
 
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/trial.rs"]
+mod trial;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use nexo_server::routes::{Access, Route, table};
 use serde_json::{Value, json};
 use support::{Bench, millis, percentile};
 use tokio::runtime::Runtime;
+use trial::trial;
 
 const SAMPLES: usize = 300;
 /// Routes that hash a password take 20 ms of processor time a call.
@@ -26,7 +29,7 @@ const TARGET: Duration = Duration::from_millis(300);
 const TARGET_P95: Duration = Duration::from_millis(200);
 
 fn main() {
-    let trial = std::env::args().any(|argument| argument == "--test");
+    let trial = trial();
     let runtime = Runtime::new().expect("a runtime");
     let caller = runtime.block_on(Caller::prepare(if trial { 3 } else { ROWS }));
 

@@ -8,9 +8,14 @@
 //!   session and statement, sent together;
 //! - `await_each`: BEGIN, the account, the statement and COMMIT, each awaited.
 //!
-//! `cargo bench --bench scoped_query` ends with the two ratios. They come from
-//! rounds in which the three take turns, so that a busy machine slows them
-//! alike.
+//! `cargo bench --bench scoped_query` ends with the two ratios, over the bare
+//! socket and over a link with a round trip. They come from rounds in which the
+//! three take turns, so that a busy machine slows them alike.
+
+#[path = "support/link.rs"]
+mod link;
+#[path = "support/trial.rs"]
+mod trial;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,18 +24,24 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use nexo_core::model::{Client, Id, ListParams, NewClient};
 use nexo_core::testing::{Tenant, TestDatabase};
+use nexo_core::tokio_postgres::config::Host;
 use nexo_core::tokio_postgres::types::ToSql;
-use nexo_core::tokio_postgres::{self, Statement};
-use nexo_core::{AuthConfig, Database, Repository, Table, TenantScope};
+use nexo_core::tokio_postgres::{self, Config, NoTls, Statement};
+use nexo_core::{AuthConfig, Database, DatabaseConfig, Repository, Table, TenantScope};
 use tokio::runtime::Runtime;
+use trial::trial;
 
 const ROUNDS: usize = 30;
 const CALLS_A_ROUND: u64 = 1_000;
+/// One way of the link: a database in the same region, another zone.
+const LINK: Duration = Duration::from_millis(1);
+const ROUNDS_OVER_LINK: usize = 9;
+const CALLS_A_ROUND_OVER_LINK: u64 = 30;
 const CLIENTS: usize = 1_000;
 
 fn main() {
     let runtime = Runtime::new().expect("a runtime");
-    let ways = Arc::new(runtime.block_on(Ways::prepare()));
+    let ways = Arc::new(runtime.block_on(Ways::prepare(None)));
     let mut criterion = Criterion::default().configure_from_args();
     for shape in [Shape::Get, Shape::List] {
         let mut group = criterion.benchmark_group(format!("scoped_query/{}", shape.name()));
@@ -42,8 +53,11 @@ fn main() {
         group.finish();
     }
     criterion.final_summary();
-    if !std::env::args().any(|argument| argument == "--test") {
-        report(&runtime, &ways);
+    if !trial() {
+        report(&runtime, &ways, ROUNDS, CALLS_A_ROUND);
+        println!("\nover a link of {LINK:?} each way");
+        let ways = Arc::new(runtime.block_on(Ways::prepare(Some(LINK))));
+        report(&runtime, &ways, ROUNDS_OVER_LINK, CALLS_A_ROUND_OVER_LINK);
     }
 }
 
@@ -97,9 +111,17 @@ struct Prepared {
 }
 
 impl Ways {
-    async fn prepare() -> Self {
+    async fn prepare(over: Option<Duration>) -> Self {
         let test = TestDatabase::create().await;
-        let database = Database::open(test.config().pool_size(1)).await.expect("opens");
+        let target = |config: Config| async move {
+            match over {
+                Some(delay) => linked(config, delay).await,
+                None => config,
+            }
+        };
+        let owner = target(test.owner_config()).await;
+        let config = DatabaseConfig::from_owner(owner).pool_size(1);
+        let database = Database::open(config).await.expect("opens");
         let authenticator = database.authenticator(AuthConfig::default()).await.expect("keys");
         let scope = Tenant::register(&authenticator).await.scope;
         let repository = database.repository::<Client>();
@@ -118,8 +140,8 @@ impl Ways {
             scope,
             id: id.expect("there are clients"),
             repository,
-            unscoped: Prepared::new(superuser).await,
-            await_each: Prepared::new(test.as_app().await).await,
+            unscoped: Prepared::new(target(test.superuser_config()).await).await,
+            await_each: Prepared::new(target(test.app_config().await).await).await,
             _database: database,
         }
     }
@@ -148,7 +170,9 @@ impl Ways {
 }
 
 impl Prepared {
-    async fn new(client: tokio_postgres::Client) -> Self {
+    async fn new(config: Config) -> Self {
+        let (client, connection) = config.connect(NoTls).await.expect("connects");
+        tokio::spawn(connection);
         let prepare = async |sql| client.prepare(sql).await.expect("prepared");
         Self {
             get: prepare(Client::GET).await,
@@ -194,17 +218,29 @@ fn on_a_worker(
     runtime.block_on(async { tokio::spawn(work).await.expect("the calls succeed") })
 }
 
+/// The same database at the end of a link.
+async fn linked(config: Config, delay: Duration) -> Config {
+    let Some(Host::Unix(folder)) = config.get_hosts().first() else { panic!("a unix socket") };
+    let port = link::open(folder.join(".s.PGSQL.5432"), delay).await;
+    let mut linked = Config::new();
+    linked.host("127.0.0.1").port(port);
+    linked.user(config.get_user().expect("a user"));
+    linked.password(config.get_password().expect("a password"));
+    linked.dbname(config.get_dbname().expect("a database"));
+    linked
+}
+
 /// Calls a second of each way, and how they compare.
-fn report(runtime: &Runtime, ways: &Arc<Ways>) {
-    println!("\nmedians of {ROUNDS} rounds of {CALLS_A_ROUND} calls, in turns; calls a second");
+fn report(runtime: &Runtime, ways: &Arc<Ways>, count: usize, calls: u64) {
+    println!("\nmedians of {count} rounds of {calls} calls, in turns; calls a second");
     println!("{:10} {:>10} {:>10} {:>11}", "", "unscoped", "one_flush", "await_each");
     for shape in [Shape::Get, Shape::List] {
         let mut rounds: [Vec<f64>; 3] = Default::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..count {
             let ways_in_turn = [Way::Unscoped, Way::OneFlush, Way::AwaitEach];
             for (way, round) in ways_in_turn.into_iter().zip(&mut rounds) {
-                let took = run(runtime, ways, shape, way, CALLS_A_ROUND);
-                round.push(CALLS_A_ROUND as f64 / took.as_secs_f64());
+                let took = run(runtime, ways, shape, way, calls);
+                round.push(calls as f64 / took.as_secs_f64());
             }
         }
         let [unscoped, one_flush, await_each] = rounds.map(median);

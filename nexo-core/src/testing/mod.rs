@@ -99,7 +99,16 @@ impl TestDatabase {
         self.as_role("nexo_auth").await
     }
 
+    /// The connection of the role that runs tenants' statements.
+    pub async fn app_config(&self) -> Config {
+        self.role_config("nexo_app").await
+    }
+
     async fn as_role(&self, role: &str) -> Client {
+        connect(&self.role_config(role).await).await
+    }
+
+    async fn role_config(&self, role: &str) -> Config {
         let password: String = self
             .superuser()
             .await
@@ -109,7 +118,7 @@ impl TestDatabase {
             .get(0);
         let mut config = self.owner_config();
         config.user(role).password(password);
-        connect(&config).await
+        config
     }
 }
 
