@@ -27,24 +27,12 @@ use crate::model::ErrorCode;
 
 /// Counts an attempt, unless one has to wait: then there is no row in the
 /// answer. `$1` key, `$2` attempts that are free, `$3` the longest wait in
-/// seconds. Counts are forgotten after a day without attempts.
+/// seconds; with `$4`, only if the attempt of that key has just been counted
+/// and is not from a known network. A day without attempts forgets the count.
 const COUNT: &str = "insert into nexo.login_attempts as a (key, attempts, last_at, blocked_until)
-     values ($1, 1, now(), clock_timestamp())
-     on conflict (key) do update set
-        attempts = case when a.last_at < now() - interval '1 day' then 1 else a.attempts + 1 end,
-        last_at = now(),
-        blocked_until = case
-            when a.attempts + 1 < $2 or a.last_at < now() - interval '1 day' then clock_timestamp()
-            else clock_timestamp()
-                 + least(power(2::float8, least(a.attempts + 1 - $2, 30)), $3::float8) * interval '1 second' end
-     where a.blocked_until <= clock_timestamp()
-     returning known_good";
-
-/// The same for the address from everywhere, if the attempt from here (`$4`)
-/// has just been counted and is not from a known network.
-const COUNT_ANYWHERE: &str = "insert into nexo.login_attempts as a (key, attempts, last_at, blocked_until)
      select $1, 1, now(), clock_timestamp()
-     where exists (select from nexo.login_attempts here
+     where $4::bytea is null
+        or exists (select from nexo.login_attempts here
                    where here.key = $4 and here.last_at = now() and not here.known_good)
      on conflict (key) do update set
         attempts = case when a.last_at < now() - interval '1 day' then 1 else a.attempts + 1 end,
@@ -102,9 +90,9 @@ impl Attempt {
 
     pub(super) fn params(&self) -> AttemptParams<'_> {
         AttemptParams {
-            here: [&self.here, &10i32, &900f64],
+            here: [&self.here, &10i32, &900f64, &None::<Vec<u8>>],
             anywhere: [&self.anywhere, &50i32, &60f64, &self.here],
-            network: [&self.network, &100i32, &60f64],
+            network: [&self.network, &100i32, &60f64, &None::<Vec<u8>>],
             wait: [&self.here, &self.anywhere, &self.network],
         }
     }
@@ -128,9 +116,9 @@ impl Attempt {
 
 /// The parameters of the counting statements.
 pub(super) struct AttemptParams<'a> {
-    here: [&'a (dyn ToSql + Sync); 3],
+    here: [&'a (dyn ToSql + Sync); 4],
     anywhere: [&'a (dyn ToSql + Sync); 4],
-    network: [&'a (dyn ToSql + Sync); 3],
+    network: [&'a (dyn ToSql + Sync); 4],
     wait: [&'a (dyn ToSql + Sync); 3],
 }
 
@@ -138,7 +126,7 @@ impl AttemptParams<'_> {
     pub(super) fn calls(&self) -> [Call<'_>; STATEMENTS] {
         [
             Call { sql: COUNT, params: &self.here },
-            Call { sql: COUNT_ANYWHERE, params: &self.anywhere },
+            Call { sql: COUNT, params: &self.anywhere },
             Call { sql: COUNT, params: &self.network },
             Call { sql: WAIT, params: &self.wait },
             Call { sql: FORGET_OLD, params: &[] },
