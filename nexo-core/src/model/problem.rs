@@ -122,11 +122,12 @@ codes! {
         HeadersTooLarge = "headers_too_large",
         /// The body's content type is not the one expected.
         UnsupportedMediaType = "unsupported_media_type",
-        /// Too many attempts: wait for `Retry-After`.
+        /// Too many attempts: wait for `Retry-After`. Nothing was done.
         TooManyRequests = "too_many_requests",
         /// The request took too long to arrive.
         RequestTimeout = "request_timeout",
-        /// Too busy: retry after `Retry-After`.
+        /// Too busy: retry after `Retry-After`. Nothing was done: whatever may
+        /// have written answers otherwise.
         Overloaded = "overloaded",
         /// The database cannot be reached: retry after `Retry-After`.
         Unavailable = "unavailable",

@@ -9,9 +9,20 @@ macro_rules! text_enum {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize)]
         pub enum $name {
             $( $(#[$attr])* #[serde(rename = $text)] $variant, )*
+        }
+
+        // Not derived: a derive would also take `{"word": null}`.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                match &*word {
+                    $( $text => Ok(Self::$variant), )*
+                    other => Err(serde::de::Error::unknown_variant(other, &[$( $text, )*])),
+                }
+            }
         }
 
         impl $name {
