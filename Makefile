@@ -4,7 +4,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test examples bench check
+.PHONY: run test examples bench
 
 run: postgresql
 	$(CARGO) run -p nexo-server

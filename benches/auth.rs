@@ -51,6 +51,9 @@ fn main() {
     });
     criterion.final_summary();
 
+    if trial {
+        println!("a trial: the figures below measure nothing");
+    }
     let good = runtime.block_on(async {
         let alike = timing(&bench, &anybody, if trial { 2 } else { TIMINGS }).await || trial;
         let held = flood(&bench, &anybody, if trial { 4 } else { FLOOD }).await || trial;

@@ -60,6 +60,9 @@ fn main() {
 }
 
 async fn report(caller: &Caller, trial: bool) -> usize {
+    if trial {
+        println!("a trial: the figures below measure nothing");
+    }
     println!("\nmilliseconds, SDK to PostgreSQL and back, one caller, {} clients", caller.rows);
     println!("{:7}{:28}{:>8}{:>9}{:>9}{:>9}", "", "", "samples", "p50", "p95", "p99");
     let mut missed = 0;

@@ -3,6 +3,8 @@
 //! `cargo run --example embedded_core` uses the database of `DATABASE_URL`, or
 //! runs a PostgreSQL that keeps nothing.
 
+use std::process::ExitCode;
+
 use nexo_core::cluster::{Binaries, Cluster, ClusterOptions, EphemeralDir};
 use nexo_core::model::{
     Client, ClientPatch, ClientStatus, ListParams, NewClient, RegisterRequest, Sort,
@@ -12,7 +14,17 @@ use nexo_core::{AuthConfig, Authenticator, Database, DatabaseConfig, Peer, Tenan
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match start().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<()> {
     if let Ok(url) = std::env::var("DATABASE_URL") {
         return run(DatabaseConfig::from_url(&url)?).await;
     }

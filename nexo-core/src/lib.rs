@@ -63,7 +63,7 @@ pub mod testing;
 #[cfg(feature = "auth")]
 pub use auth::{AuthConfig, Authenticator, Peer};
 #[cfg(feature = "db")]
-pub use db::{Database, DatabaseConfig, SCHEMA_VERSION, UnitOfWork};
+pub use db::{Database, DatabaseConfig, UnitOfWork, schema_version};
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]

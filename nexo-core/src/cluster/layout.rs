@@ -177,7 +177,7 @@ pub fn prepare_folder(folder: &Path) -> Result<PathBuf, ClusterError> {
         }
         folder.canonicalize()
     };
-    let action = || format!("use {} as data folder", folder.display());
+    let action = || format!("use {} as data folder (or choose another folder)", folder.display());
     let folder = make().action(action)?;
     check_folder(&folder, &fs::metadata(&folder).action(action)?)?;
     Ok(folder)

@@ -14,7 +14,7 @@ mod sqlstate;
 mod unit_of_work;
 
 pub use config::DatabaseConfig;
-pub use migrate::SCHEMA_VERSION;
+pub use migrate::schema_version;
 pub use open::Database;
 pub use unit_of_work::UnitOfWork;
 

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::Pool;
 use std::sync::Arc;
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -154,7 +155,9 @@ async fn connect(
     let mut target = target.clone();
     target.connect_timeout(config.connect_timeout);
     let (client, connection) = target.connect(tls.clone()).await.map_err(|error| {
-        Error::setup(format!("the database cannot be reached: {}", chain(&error))).because(error)
+        let place = place(&target);
+        Error::setup(format!("the database {place} cannot be reached: {}", chain(&error)))
+            .because(error)
     })?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -162,6 +165,21 @@ async fn connect(
         }
     });
     Ok(client)
+}
+
+/// Where a connection goes, without its password.
+fn place(target: &Config) -> String {
+    let hosts: Vec<String> = target
+        .get_hosts()
+        .iter()
+        .map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.display().to_string(),
+        })
+        .collect();
+    let ports: Vec<String> = target.get_ports().iter().map(u16::to_string).collect();
+    let database = target.get_dbname().or(target.get_user()).unwrap_or_default();
+    format!("{database:?} at {} port {}", hosts.join(","), ports.join(","))
 }
 
 fn unreachable(role: &str, error: Error) -> Error {

@@ -5,47 +5,47 @@ use nexo_core::Database;
 use nexo_core::testing::TestDatabase;
 use nexo_core::tokio_postgres::error::SqlState;
 
-const TABLE: &str = "create table nexo.things (
+const TABLE: &str = "create table nexo.probes (
     account_id uuid not null default nexo.current_account() references nexo.accounts on delete cascade,
     id uuid not null, name text, client_id uuid, primary key (account_id, id));
-  alter table nexo.things enable row level security;
-  alter table nexo.things force row level security;
-  create policy tenant on nexo.things using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
-  grant select, insert, update, delete on nexo.things to nexo_app;";
+  alter table nexo.probes enable row level security;
+  alter table nexo.probes force row level security;
+  create policy tenant on nexo.probes using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
+  grant select, insert, update, delete on nexo.probes to nexo_app;";
 
 /// Control, what is done to the good table, and what the refusal must say.
 const FAULTS: &[(&str, &str, &str)] = &[
-    ("R1", "alter table nexo.things disable row level security", "nexo.things has no row-level security"),
-    ("R1", "alter table nexo.things no force row level security", "nexo.things has no row-level security"),
+    ("R1", "alter table nexo.probes disable row level security", "nexo.probes has no row-level security"),
+    ("R1", "alter table nexo.probes no force row level security", "nexo.probes has no row-level security"),
     ("R1 partition",
      "create table nexo.parts (account_id uuid not null, id uuid not null, primary key (account_id, id)) partition by hash (account_id);
       alter table nexo.parts enable row level security; alter table nexo.parts force row level security;
       create policy tenant on nexo.parts using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
       create table nexo.parts_0 partition of nexo.parts for values with (modulus 1, remainder 0)",
      "nexo.parts_0 has no row-level security"),
-    ("R2", "drop policy tenant on nexo.things", "nexo.things has rows of accounts and no policy"),
-    ("R2", "drop policy tenant on nexo.things; create policy tenant on nexo.things using (true) with check (true)",
-     "tenant on nexo.things is a policy that does not ask for the account"),
-    ("R2", "alter policy tenant on nexo.things using (account_id = nexo.current_account() or name = 'public')",
-     "tenant on nexo.things is a policy that does not ask for the account"),
-    ("R2", "alter policy tenant on nexo.things with check (true)", "lets write what it does not show"),
-    ("R2", "create policy other on nexo.things for select using (account_id = nexo.current_account())",
-     "nexo.things has two permissive policies"),
-    ("R3", "grant truncate on nexo.things to nexo_app", "nexo.things can be truncated"),
+    ("R2", "drop policy tenant on nexo.probes", "nexo.probes has rows of accounts and no policy"),
+    ("R2", "drop policy tenant on nexo.probes; create policy tenant on nexo.probes using (true) with check (true)",
+     "tenant on nexo.probes is a policy that does not ask for the account"),
+    ("R2", "alter policy tenant on nexo.probes using (account_id = nexo.current_account() or name = 'public')",
+     "tenant on nexo.probes is a policy that does not ask for the account"),
+    ("R2", "alter policy tenant on nexo.probes with check (true)", "lets write what it does not show"),
+    ("R2", "create policy other on nexo.probes for select using (account_id = nexo.current_account())",
+     "nexo.probes has two permissive policies"),
+    ("R3", "grant truncate on nexo.probes to nexo_app", "nexo.probes can be truncated"),
     ("R3", "grant create on schema nexo to nexo_app", "nexo is a schema in which the run-time role may create"),
     ("R3", "create table public.mine (); alter table public.mine owner to nexo_auth", "mine is owned by the run-time role"),
     ("R4", "alter function nexo.current_account() immutable", "must be STABLE"),
     ("R4", "alter function nexo.current_account() leakproof", "claims to be leakproof"),
-    ("R5", "create view nexo.all_things as select * from nexo.things", "nexo.all_things is a view that reads with its owner's rights"),
-    ("R5", "create materialized view nexo.copied as select * from nexo.things; grant select on nexo.copied to nexo_app",
+    ("R5", "create view nexo.all_probes as select * from nexo.probes", "nexo.all_probes is a view that reads with its owner's rights"),
+    ("R5", "create materialized view nexo.copied as select * from nexo.probes; grant select on nexo.copied to nexo_app",
      "nexo.copied can be read or written by nexo_app"),
-    ("R6", "create function nexo.door() returns bigint language sql security definer return (select count(*) from nexo.things)",
+    ("R6", "create function nexo.door() returns bigint language sql security definer return (select count(*) from nexo.probes)",
      "nexo.door() is a function that runs with its owner's rights"),
     ("R7", "alter table nexo.clients add constraint client_ids unique (account_id, id);
-            create unique index on nexo.clients (id); alter table nexo.things add foreign key (client_id) references nexo.clients (id)",
+            create unique index on nexo.clients (id); alter table nexo.probes add foreign key (client_id) references nexo.clients (id)",
      "is a foreign key between accounts' tables without account_id"),
-    ("R8", "create unique index global_name on nexo.things (name)", "nexo.global_name is an index of an accounts' table that does not lead"),
-    ("R10", "create index by_name on nexo.things (name)", "nexo.by_name is an index of an accounts' table that does not lead"),
+    ("R8", "create unique index global_name on nexo.probes (name)", "nexo.global_name is an index of an accounts' table that does not lead"),
+    ("R10", "create index by_name on nexo.probes (name)", "nexo.by_name is an index of an accounts' table that does not lead"),
     ("R2", "create policy by_user on nexo.sessions to nexo_app using (user_id = nexo.current_user_id()) with check (user_id = nexo.current_user_id())",
      "by_user on nexo.sessions is a policy that shows tenants' statements rows by user"),
     ("R3", "grant delete on nexo.users to nexo_app", "nexo.users can be read or written by nexo_app"),
@@ -54,10 +54,10 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("R3", "create table public.copy (like nexo.clients) inherits (nexo.clients); grant select on public.copy to nexo_app", "copy is outside of the schema nexo"),
     ("R4", "create or replace function nexo.current_account() returns uuid language sql stable return gen_random_uuid()",
      "nexo.current_account() is a function of the policies and must be STABLE and as the migrations made it"),
-    ("R5", "create view public.all_things as select * from nexo.things; grant select on public.all_things to nexo_app", "all_things is outside of the schema nexo"),
-    ("R6", "create function public.door() returns bigint language sql security definer return (select count(*) from nexo.things)",
+    ("R5", "create view public.all_probes as select * from nexo.probes; grant select on public.all_probes to nexo_app", "all_probes is outside of the schema nexo"),
+    ("R6", "create function public.door() returns bigint language sql security definer return (select count(*) from nexo.probes)",
      "door() is a function outside of the schema nexo"),
-    ("R6", "create rule away as on delete to nexo.things do instead nothing", "away on nexo.things is a rule"),
+    ("R6", "create rule away as on delete to nexo.probes do instead nothing", "away on nexo.probes is a rule"),
     ("P4", "alter role nexo_app in database \"{database}\" set statement_timeout = 0", "nexo_app lets statements run without end"),
     ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
      "nexo.shared can be read or written by nexo_app"),
