@@ -105,8 +105,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
             () = signals.next() => {}
         }
     }
-    tracing::info!("stopped");
-    started.map(drop)
+    started.map(|_| tracing::info!("stopped"))
 }
 
 /// Opens the database, an own one if no other is named, and tells which it is.

@@ -177,9 +177,9 @@ fn place(target: &Config) -> String {
             Host::Unix(folder) => folder.display().to_string(),
         })
         .collect();
-    let ports: Vec<String> = target.get_ports().iter().map(u16::to_string).collect();
+    let ports: String = target.get_ports().iter().map(|port| format!(" port {port}")).collect();
     let database = target.get_dbname().or(target.get_user()).unwrap_or_default();
-    format!("{database:?} at {} port {}", hosts.join(","), ports.join(","))
+    format!("{database:?} at {}{ports}", hosts.join(","))
 }
 
 fn unreachable(role: &str, error: Error) -> Error {

@@ -121,6 +121,7 @@ async fn a_database_that_is_not_there_stops_the_start() {
     let nowhere = format!("postgres://owner:s3cret@/nexo?host={}", folder.display());
     let (status, printed, log) = start(&nowhere).end();
     assert_eq!((status.code(), printed.as_str()), (Some(1), ""), "{log}");
-    assert!(log.contains("nexo-server: the database cannot be reached"), "{log}");
+    let told = format!("the database \"nexo\" at {} cannot be reached", folder.display());
+    assert!(log.contains(&told), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 }
