@@ -4,6 +4,7 @@
 //! that it is about. A table that somebody adds later is checked like the
 //! others, without another line here.
 
+use futures_util::future::try_join_all;
 use tokio_postgres::Client;
 
 use super::migrate::chain;
@@ -198,19 +199,30 @@ const OBJECTS: &[Check] = &[
     },
 ];
 
-/// Refuses a role or a catalog that isolation cannot rest on, and names all
-/// that is wrong with it.
-pub(super) async fn check(client: &Client) -> Result<()> {
-    let failed = |error: tokio_postgres::Error| {
-        Error::setup(format!("the database cannot be checked: {}", chain(&error))).because(error)
-    };
+/// Refuses a role that could get around the policies.
+pub(super) async fn check_role(client: &Client) -> Result<()> {
+    refuse(&findings(client, ROLE).await?)
+}
+
+/// Refuses a release or a schema that isolation cannot rest on.
+pub(super) async fn check_objects(client: &Client) -> Result<()> {
     check_release(client).await?;
-    let mut findings = Vec::new();
-    for check in ROLE.iter().chain(OBJECTS) {
-        for row in client.query(check.sql, &[]).await.map_err(failed)? {
-            findings.push(format!("{} {}", row.get::<_, String>(0), check.finding));
-        }
-    }
+    refuse(&findings(client, OBJECTS).await?)
+}
+
+/// What is wrong, by name. The queries travel together.
+async fn findings(client: &Client, checks: &[Check]) -> Result<Vec<String>> {
+    let found = try_join_all(checks.iter().map(|check| client.query(check.sql, &[])));
+    let found = found.await.map_err(|error| {
+        Error::setup(format!("the database cannot be checked: {}", chain(&error))).because(error)
+    })?;
+    let texts = checks.iter().zip(&found).flat_map(|(check, rows)| {
+        rows.iter().map(|row| format!("{} {}", row.get::<_, &str>(0), check.finding))
+    });
+    Ok(texts.collect())
+}
+
+fn refuse(findings: &[String]) -> Result<()> {
     if findings.is_empty() {
         return Ok(());
     }

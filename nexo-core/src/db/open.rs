@@ -58,9 +58,10 @@ impl Database {
         let auth = pool::pool(&auth, config.auth_pool_size(), &config, &tls);
         let connection = acquire(&app).await.map_err(|error| unreachable(APP, error))?;
         check_version(&connection, false).await?;
-        catalog::check(&connection).await?;
+        catalog::check_role(&connection).await?;
+        catalog::check_objects(&connection).await?;
         let connection = acquire(&auth).await.map_err(|error| unreachable(AUTH, error))?;
-        catalog::check(&connection).await?;
+        catalog::check_role(&connection).await?;
         Ok(Self(Arc::new(Inner {
             app,
             #[cfg(feature = "auth")]

@@ -12,11 +12,12 @@ pub use cursor::{SortKey, SortKind};
 pub use repository::Repository;
 pub use table::{ListSql, Table};
 
+#[cfg(feature = "testing")]
+pub(crate) use table::statements;
+
 /// The tables of this crate, so that tests reach those added later.
 #[cfg(feature = "testing")]
-pub(crate) fn statements() -> Vec<(&'static str, Vec<&'static str>)> {
-    fn of<T: Table>() -> (&'static str, Vec<&'static str>) {
-        (T::NAME, table::statements::<T>())
-    }
-    vec![of::<crate::model::Client>()]
+pub(crate) fn registered() -> Vec<crate::testing::RegisteredTable> {
+    use crate::testing::RegisteredTable;
+    vec![RegisteredTable::of::<crate::model::Client>()]
 }

@@ -66,7 +66,7 @@ pub struct ListSql {
 
 /// Every statement of the table.
 #[cfg(feature = "testing")]
-pub(super) fn statements<T: Table>() -> Vec<&'static str> {
+pub(crate) fn statements<T: Table>() -> Vec<&'static str> {
     let mut all = vec![T::INSERT, T::GET, T::REPLACE, T::PATCH, T::DELETE, T::EXISTS];
     all.extend(T::LISTS.iter().flat_map(|list| [list.first, list.after]));
     all

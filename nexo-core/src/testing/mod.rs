@@ -5,6 +5,7 @@
 //! tests run side by side and see nothing of each other.
 
 mod cluster;
+mod registry;
 mod tenants;
 
 use tokio::sync::OnceCell;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use self::cluster::{SharedCluster, shared};
 use crate::{AuthConfig, Authenticator, Database, DatabaseConfig};
 
+pub use registry::{RegisteredTable, Seen};
 pub use tenants::{PASSWORD, Tenant, credentials};
 
 const TEMPLATE: &str = "nexo_template";
@@ -122,11 +124,10 @@ impl TestDatabase {
     }
 }
 
-/// Every table and statement of the crate, so that tests reach those added
-/// later: `(table, statements)`.
+/// Every table of the crate.
 #[must_use]
-pub fn registered_statements() -> Vec<(&'static str, Vec<&'static str>)> {
-    crate::repo::statements()
+pub fn registered_tables() -> Vec<RegisteredTable> {
+    crate::repo::registered()
 }
 
 async fn make(cluster: &SharedCluster, name: &str, template: &str) {
