@@ -173,10 +173,14 @@ impl Prepared {
     async fn new(config: Config) -> Self {
         let (client, connection) = config.connect(NoTls).await.expect("connects");
         tokio::spawn(connection);
-        let prepare = async |sql| client.prepare(sql).await.expect("prepared");
+        let prepare = async |sql: &str| client.prepare(sql).await.expect("prepared");
         Self {
             get: prepare(Client::GET).await,
-            list: prepare(Client::LISTS[0].first).await,
+            list: prepare(&format!(
+                "{} and archived_at is null order by created_at desc, id desc limit $2",
+                Client::SELECT
+            ))
+            .await,
             set_account: prepare("select set_config('nexo.account_id', $1, true)").await,
             client,
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nexo_core::model::{
-    AuthTokens, Client, LoginRequest, PasswordChange, Profile, ProfilePatch, RegisterRequest,
+    AuthTokens, Client, Department, Employee, LoginRequest, PasswordChange, Professional, Profile,
+    ProfilePatch, Project, RegisterRequest, Supplier, Task,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -159,6 +160,42 @@ impl Nexo {
     /// The account's clients.
     #[must_use]
     pub fn clients(&self) -> Resource<Client> {
+        Resource::new(self)
+    }
+
+    /// The account's departments.
+    #[must_use]
+    pub fn departments(&self) -> Resource<Department> {
+        Resource::new(self)
+    }
+
+    /// The account's employees.
+    #[must_use]
+    pub fn employees(&self) -> Resource<Employee> {
+        Resource::new(self)
+    }
+
+    /// The account's suppliers.
+    #[must_use]
+    pub fn suppliers(&self) -> Resource<Supplier> {
+        Resource::new(self)
+    }
+
+    /// The account's professionals from outside.
+    #[must_use]
+    pub fn professionals(&self) -> Resource<Professional> {
+        Resource::new(self)
+    }
+
+    /// The account's projects.
+    #[must_use]
+    pub fn projects(&self) -> Resource<Project> {
+        Resource::new(self)
+    }
+
+    /// The account's tasks.
+    #[must_use]
+    pub fn tasks(&self) -> Resource<Task> {
         Resource::new(self)
     }
 

@@ -77,6 +77,13 @@ impl Request {
         self.header(IF_MATCH.as_str(), &format!("\"{version}\""))
     }
 
+    /// Names the request (`Idempotency-Key`), so that the server does it once
+    /// however often it comes; it is then retried like a read. A name stands
+    /// for one request: 1 to 255 visible ASCII characters, a UUID for example.
+    pub fn idempotency_key(self, key: &str) -> Self {
+        self.header("idempotency-key", key).repeatable()
+    }
+
     /// Sends no token, and needs no session.
     pub fn anonymous(mut self) -> Self {
         self.anonymous = true;

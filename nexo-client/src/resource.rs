@@ -28,12 +28,26 @@ impl<T: Entity> Resource<T> {
 
     /// Creates a record.
     ///
+    /// The request has an idempotency key of its own, so it is retried when the
+    /// answer is lost, and still creates one record.
+    ///
     /// # Errors
     /// [`is_validation`](crate::Error::is_validation) for values that are
     /// refused; [`is_outcome_unknown`](crate::Error::is_outcome_unknown) if
-    /// the answer was lost.
+    /// the answers of all attempts were lost.
     pub async fn create(&self, new: &T::New) -> Result<T> {
-        self.nexo.request(Method::POST, collection::<T>()).json(new).send().await
+        self.create_once(&Id::<T>::new().to_string(), new).await
+    }
+
+    /// Creates a record under this idempotency key: asking again within a day,
+    /// also from another process, gives the record that was created first.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and with the code `idempotency_key_reused`
+    /// if the key was used for something else.
+    pub async fn create_once(&self, key: &str, new: &T::New) -> Result<T> {
+        let request = self.nexo.request(Method::POST, collection::<T>()).json(new);
+        request.idempotency_key(key).send().await
     }
 
     /// Reads a record.
@@ -47,26 +61,40 @@ impl<T: Entity> Resource<T> {
     /// Reads one page of the list.
     ///
     /// # Errors
-    /// The server refuses a limit, a sort column or a cursor that it does not
-    /// know.
-    pub async fn list(&self, params: &ListParams) -> Result<Page<T>> {
-        let mut request = self.nexo.request(Method::GET, collection::<T>());
-        if let Some(limit) = params.limit {
-            request = request.query("limit", limit);
-        }
-        if let Some(cursor) = &params.cursor {
-            request = request.query("cursor", cursor);
-        }
-        if let Some(sort) = &params.sort {
-            request = request.query("sort", sort);
-        }
-        request.send().await
+    /// The server refuses a limit, a sort column, a filter or a cursor that it
+    /// does not know.
+    pub async fn list(&self, params: &ListParams<T>) -> Result<Page<T>> {
+        self.listing(params).send().await
+    }
+
+    /// Reads one page of the list, with these fields of each record only.
+    ///
+    /// ```no_run
+    /// # use nexo_client::{Nexo, Result};
+    /// # use nexo_client::model::ListParams;
+    /// # async fn example(nexo: &Nexo) -> Result<()> {
+    /// let page = nexo.clients().list_fields(&ListParams::default(), &["id", "name"]).await?;
+    /// for client in page.data {
+    ///     println!("{}", client["name"]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`list`](Self::list), and for fields that the entity does not have.
+    pub async fn list_fields(
+        &self,
+        params: &ListParams<T>,
+        fields: &[&str],
+    ) -> Result<Page<serde_json::Value>> {
+        self.listing(params).query("fields", fields.join(",")).send().await
     }
 
     /// Every record of the list from `params.cursor` on, page after page. A
     /// page is read when its first record is asked for, and not before.
     #[must_use = "nothing is read until the stream is polled"]
-    pub fn stream(&self, params: ListParams) -> Rows<T> {
+    pub fn stream(&self, params: ListParams<T>) -> Rows<T> {
         Rows::new(self.clone(), params)
     }
 
@@ -94,9 +122,26 @@ impl<T: Entity> Resource<T> {
     ///
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found), also if it was deleted
-    /// before.
+    /// before; a conflict with the code `in_use` if other records refer to it:
+    /// such a one can be [archived](Self::archive).
     pub async fn delete(&self, id: Id<T>) -> Result<()> {
         self.one(Method::DELETE, id).send().await
+    }
+
+    /// Takes a record out of lists; what refers to it goes on to.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found).
+    pub async fn archive(&self, id: Id<T>) -> Result<T> {
+        self.below(id, "archive").send().await
+    }
+
+    /// Puts an archived record back into lists.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found).
+    pub async fn restore(&self, id: Id<T>) -> Result<T> {
+        self.below(id, "restore").send().await
     }
 
     /// The writes, each done only while the record has this version.
@@ -116,6 +161,15 @@ impl<T: Entity> Resource<T> {
     #[must_use = "it does nothing alone"]
     pub fn if_version(&self, version: i64) -> IfVersion<T> {
         IfVersion { resource: self.clone(), version }
+    }
+
+    fn listing(&self, params: &ListParams<T>) -> Request {
+        let request = self.nexo.request(Method::GET, collection::<T>());
+        params.parameters().into_iter().fold(request, |to, (name, value)| to.query(name, value))
+    }
+
+    fn below(&self, id: Id<T>, action: &str) -> Request {
+        self.nexo.request(Method::POST, format!("{}/{id}/{action}", collection::<T>()))
     }
 
     fn one(&self, method: Method, id: Id<T>) -> Request {
@@ -149,6 +203,22 @@ impl<T: Entity> IfVersion<T> {
     /// A version conflict, and those of [`Resource::patch`].
     pub async fn patch(&self, id: Id<T>, patch: &T::Patch) -> Result<T> {
         self.one(Method::PATCH, id).merge_patch(patch).send().await
+    }
+
+    /// As [`Resource::archive`].
+    ///
+    /// # Errors
+    /// A version conflict, and those of [`Resource::archive`].
+    pub async fn archive(&self, id: Id<T>) -> Result<T> {
+        self.resource.below(id, "archive").if_version(self.version).send().await
+    }
+
+    /// As [`Resource::restore`].
+    ///
+    /// # Errors
+    /// A version conflict, and those of [`Resource::restore`].
+    pub async fn restore(&self, id: Id<T>) -> Result<T> {
+        self.resource.below(id, "restore").if_version(self.version).send().await
     }
 
     /// As [`Resource::delete`].

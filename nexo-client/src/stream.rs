@@ -17,9 +17,9 @@ use crate::resource::Resource;
 /// It is a [`Stream`], and for programs without stream adapters it has
 /// [`next`](Self::next). After an error, or the last record, it gives `None`.
 #[must_use = "nothing is read until the stream is polled"]
-pub struct Rows<T> {
+pub struct Rows<T: Entity> {
     resource: Resource<T>,
-    params: ListParams,
+    params: ListParams<T>,
     page: std::vec::IntoIter<T>,
     state: State<T>,
 }
@@ -32,7 +32,7 @@ enum State<T> {
 }
 
 impl<T: Entity> Rows<T> {
-    pub(crate) fn new(resource: Resource<T>, params: ListParams) -> Self {
+    pub(crate) fn new(resource: Resource<T>, params: ListParams<T>) -> Self {
         Self { resource, params, page: Vec::new().into_iter(), state: State::More }
     }
 
@@ -95,7 +95,7 @@ impl<T: Entity> Stream for Rows<T> {
     }
 }
 
-impl<T> fmt::Debug for Rows<T> {
+impl<T: Entity> fmt::Debug for Rows<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rows").field("params", &self.params).finish_non_exhaustive()
     }

@@ -59,6 +59,17 @@ impl Error {
         Self::new(ErrorCode::NotFound, "there is no such record")
     }
 
+    pub(crate) fn in_use(fields: Vec<FieldError>) -> Self {
+        let by: Vec<&str> = fields.iter().map(|field| &*field.message).collect();
+        let by = if by.is_empty() { String::new() } else { format!(": {}", by.join("; ")) };
+        let mut error = Self::new(
+            ErrorCode::InUse,
+            format!("the record is referred to, so it can be archived but not deleted{by}"),
+        );
+        error.0.fields = fields;
+        error
+    }
+
     pub(crate) fn session_ended() -> Self {
         Self::new(ErrorCode::SessionEnded, "the session was ended; log in again")
     }

@@ -63,11 +63,11 @@ pub mod testing;
 #[cfg(feature = "auth")]
 pub use auth::{AuthConfig, Authenticator, Peer};
 #[cfg(feature = "db")]
-pub use db::{Database, DatabaseConfig, UnitOfWork, schema_version};
+pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_version};
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
-pub use repo::{ListSql, Repository, SortKey, SortKind, Table};
+pub use repo::{Day, Expansion, Keyed, Order, Reference, Repository, SortKey, SortKind, Table};
 #[cfg(feature = "db")]
 pub use tenant::TenantScope;
 #[cfg(feature = "db")]

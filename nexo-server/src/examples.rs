@@ -9,7 +9,7 @@ use serde_json::Value;
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "wooden engines weave numbers";
 
-pub(crate) fn register() -> Value {
+pub(crate) fn register(_: u32) -> Value {
     json(&RegisterRequest {
         email: EMAIL.to_owned(),
         password: PASSWORD.to_owned(),
@@ -18,19 +18,19 @@ pub(crate) fn register() -> Value {
     })
 }
 
-pub(crate) fn login() -> Value {
+pub(crate) fn login(_: u32) -> Value {
     json(&LoginRequest { email: EMAIL.to_owned(), password: PASSWORD.to_owned() })
 }
 
-pub(crate) fn refresh() -> Value {
+pub(crate) fn refresh(_: u32) -> Value {
     json(&RefreshRequest { refresh_token: "nxr_…".to_owned() })
 }
 
-pub(crate) fn profile() -> Value {
+pub(crate) fn profile(_: u32) -> Value {
     json(&ProfilePatch { name: "Ada, Countess of Lovelace".to_owned().into() })
 }
 
-pub(crate) fn password() -> Value {
+pub(crate) fn password(_: u32) -> Value {
     json(&PasswordChange {
         current_password: PASSWORD.to_owned(),
         new_password: "punched cards in a drawer".to_owned(),
@@ -38,8 +38,8 @@ pub(crate) fn password() -> Value {
 }
 
 /// For creating and for replacing; and, since it names every field, as a patch.
-pub(crate) fn entity<T: Entity>() -> Value {
-    json(&T::example())
+pub(crate) fn entity<T: Entity>(number: u32) -> Value {
+    json(&T::example(number))
 }
 
 fn json<T: Serialize>(value: &T) -> Value {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::pin::Pin;
 
 use http::Method;
-use nexo_core::model::Client;
+use nexo_core::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 use nexo_core::{Table, TenantScope};
 use serde_json::Value;
 
@@ -47,10 +47,16 @@ pub fn table() -> Vec<Route> {
         .example(examples::password),
     ];
     table.extend(crud::<Client>());
+    table.extend(crud::<Department>());
+    table.extend(crud::<Employee>());
+    table.extend(crud::<Supplier>());
+    table.extend(crud::<Professional>());
+    table.extend(crud::<Project>());
+    table.extend(crud::<Task>());
     table
 }
 
-/// The six routes of an entity, each under its full and its short path.
+/// The eight routes of an entity, each under its full and its short path.
 fn crud<T: Table>() -> impl Iterator<Item = Route> {
     ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
@@ -74,8 +80,14 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
                 Box::pin(crud::patch::<T>(to, scope, call))
             })
             .example(examples::entity::<T>),
-            tenant(Method::DELETE, one, |to, scope, call| {
+            tenant(Method::DELETE, one.clone(), |to, scope, call| {
                 Box::pin(crud::delete::<T>(to, scope, call))
+            }),
+            tenant(Method::POST, format!("{one}/archive"), |to, scope, call| {
+                Box::pin(crud::archive::<T>(to, scope, call))
+            }),
+            tenant(Method::POST, format!("{one}/restore"), |to, scope, call| {
+                Box::pin(crud::restore::<T>(to, scope, call))
             }),
         ]
     })
@@ -87,7 +99,7 @@ pub struct Route {
     method: Method,
     path: Cow<'static, str>,
     handler: Handler,
-    example: Option<fn() -> Value>,
+    example: Option<fn(u32) -> Value>,
 }
 
 impl Route {
@@ -113,13 +125,14 @@ impl Route {
     }
 
     /// A body that the route accepts, if it reads one: what documentation
-    /// shows and benches send. Credentials in it are invented.
+    /// shows and benches send. Credentials in it are invented. Records of
+    /// different numbers can stand in one account.
     #[must_use]
-    pub fn example_body(&self) -> Option<Value> {
-        self.example.map(|example| example())
+    pub fn example_body(&self, number: u32) -> Option<Value> {
+        self.example.map(|example| example(number))
     }
 
-    fn example(mut self, example: fn() -> Value) -> Self {
+    fn example(mut self, example: fn(u32) -> Value) -> Self {
         self.example = Some(example);
         self
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nexo_client::model::{ListParams, NewClient};
+use nexo_client::model::{Client, ErrorCode, ListParams, NewClient};
 use nexo_client::{Method, Nexo};
 use tokio::net::TcpListener;
 
@@ -40,12 +40,31 @@ async fn a_write_is_not_repeated_when_its_answer_is_lost() {
     let world = World::start().await;
     let ada = world.register("ada").await;
     world.proxy.lose(CREATE, 1);
-    let error = ada.clients().create(&NewClient::named("Acme")).await.unwrap_err();
+    let create = ada.request(Method::POST, "/api/crm/clients").json(&NewClient::named("Acme"));
+    let error = create.send::<Client>().await.unwrap_err();
     assert!(error.is_outcome_unknown() && error.is_transient(), "{error}");
     assert!(error.to_string().ends_with("; the write may have been done"), "{error}");
     assert_eq!(world.proxy.count(CREATE), 1);
     let page = ada.clients().list(&ListParams::default()).await.unwrap();
     assert_eq!(page.data.len(), 1, "and here it was done");
+}
+
+/// F6: with a key, what was asked for is done once and its answer is got.
+#[tokio::test]
+async fn f6_a_create_whose_answer_is_lost_is_repeated_and_done_once() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    world.proxy.lose(CREATE, 2);
+    let acme = ada.clients().create(&NewClient::named("Acme")).await.unwrap();
+    assert_eq!(world.proxy.count(CREATE), 3);
+    let page = ada.clients().list(&ListParams::default()).await.unwrap();
+    assert_eq!(page.data, [acme]);
+    // A name of one's own, kept elsewhere, gives the same record later.
+    let first = ada.clients().create_once("order-7", &NewClient::named("Babbage")).await.unwrap();
+    let again = ada.clients().create_once("order-7", &NewClient::named("Babbage")).await.unwrap();
+    assert_eq!(first, again);
+    let other = ada.clients().create_once("order-7", &NewClient::named("Byron")).await;
+    assert_eq!(other.unwrap_err().code(), Some(ErrorCode::IdempotencyKeyReused));
 }
 
 #[tokio::test]
@@ -56,7 +75,7 @@ async fn a_write_that_is_declared_repeatable_is_repeated() {
     let path = format!("/api/crm/clients/{}", client.id);
     world.proxy.lose(&format!("PUT {path}"), 1);
     let put = ada.request(Method::PUT, &path).json(&NewClient::named("Acme Ltd")).repeatable();
-    let put: nexo_client::model::Client = put.send().await.unwrap();
+    let put: Client = put.send().await.unwrap();
     assert_eq!((put.name.as_str(), put.version), ("Acme Ltd", 3), "it was done twice");
 }
 

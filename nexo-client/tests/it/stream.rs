@@ -16,7 +16,7 @@ async fn with_five_clients(world: &World) -> Nexo {
     ada
 }
 
-fn by_two() -> ListParams {
+fn by_two() -> ListParams<Client> {
     ListParams { limit: Some(2), ..ListParams::default() }
 }
 

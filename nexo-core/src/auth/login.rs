@@ -7,6 +7,7 @@ use super::authenticator::{Authenticator, row_account, row_user};
 use super::config::Peer;
 use super::secret::RefreshToken;
 use super::throttle::{self, Attempt};
+use crate::db::Plan::Once;
 use crate::db::{Access, Call};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -74,12 +75,12 @@ impl Authenticator {
         let (user, account) = (Id::<User>::new(), Id::<Account>::new());
         let start = Start::new(self, user, peer)?;
         let calls = [
-            Call { sql: ADD_USER, params: &[&user, &email, &request.name, &hash] },
-            Call { sql: ADD_ACCOUNT, params: &[&account, &request.account_name] },
-            Call { sql: ADD_MEMBERSHIP, params: &[&account, &user] },
-            Call { sql: ADD_SESSION, params: &start.session_params(&hash) },
-            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
-            Call { sql: throttle::KNOWN, params: &[&Attempt::new(&email, peer).here] },
+            Call { sql: ADD_USER, params: &[&user, &email, &request.name, &hash], plan: Once },
+            Call { sql: ADD_ACCOUNT, params: &[&account, &request.account_name], plan: Once },
+            Call { sql: ADD_MEMBERSHIP, params: &[&account, &user], plan: Once },
+            Call { sql: ADD_SESSION, params: &start.session_params(&hash), plan: Once },
+            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
+            Call { sql: throttle::KNOWN, params: &[&Attempt::new(&email, peer).here], plan: Once },
         ];
         let rows = self.identity().run(Access::Write, Some(user), &calls).await;
         let rows =
@@ -111,15 +112,15 @@ impl Authenticator {
 
         let start = Start::new(self, user.id, peer)?;
         let calls = [
-            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified] },
-            Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed] },
-            Call { sql: throttle::KNOWN, params: &[&attempt.here] },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network] },
-            Call { sql: FORGET_OLD, params: &[&user.id] },
-            Call { sql: ADD_SESSION, params: &start.session_params(hash) },
-            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params() },
-            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session] },
+            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified], plan: Once },
+            Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed], plan: Once },
+            Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+            Call { sql: FORGET_OLD, params: &[&user.id], plan: Once },
+            Call { sql: ADD_SESSION, params: &start.session_params(hash), plan: Once },
+            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
         let rows = self.identity().run(Access::Write, Some(user.id), &calls).await?;
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(|| {
@@ -134,7 +135,8 @@ impl Authenticator {
     /// # Errors
     /// `session_ended` when it has ended already.
     pub async fn logout(&self, scope: &TenantScope) -> Result<()> {
-        let end = Call { sql: END_SESSION, params: &[&scope.user_id(), &scope.session_id()] };
+        let end =
+            Call { sql: END_SESSION, params: &[&scope.user_id(), &scope.session_id()], plan: Once };
         self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
     }
 
@@ -143,7 +145,7 @@ impl Authenticator {
     /// # Errors
     /// As [`logout`](Self::logout).
     pub async fn logout_everywhere(&self, scope: &TenantScope) -> Result<()> {
-        let end = Call { sql: END_ALL_SESSIONS, params: &[&scope.user_id()] };
+        let end = Call { sql: END_ALL_SESSIONS, params: &[&scope.user_id()], plan: Once };
         self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
     }
 
@@ -153,7 +155,7 @@ impl Authenticator {
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
         let find: [&(dyn ToSql + Sync); 1] = [&email];
-        calls.push(Call { sql: FIND_USER, params: &find });
+        calls.push(Call { sql: FIND_USER, params: &find, plan: Once });
         let rows = self.identity().run(Access::Write, None, &calls).await?;
         Attempt::judge(&rows)?;
         Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(4))))

@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::config::Peer;
 use super::throttle::{self, Attempt};
+use crate::db::Plan::Once;
 use crate::db::{Access, Call};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -33,7 +34,7 @@ impl Authenticator {
     /// # Errors
     /// `session_ended`.
     pub async fn profile(&self, scope: &TenantScope) -> Result<Profile> {
-        let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()] };
+        let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()], plan: Once };
         let rows = self.identity().run_alive(Access::Read, scope, &[read]).await?;
         let row = rows[0].first().ok_or_else(Error::session_ended)?;
         Ok(Profile { user: row_user(row, 0), account: row_account(row, 4) })
@@ -51,8 +52,8 @@ impl Authenticator {
         patch.validate().map_err(Error::invalid)?;
         let user = scope.user_id();
         let calls = [
-            Call { sql: CHANGE, params: &[&user, &patch.name] },
-            Call { sql: READ, params: &[&user, &scope.account_id()] },
+            Call { sql: CHANGE, params: &[&user, &patch.name], plan: Once },
+            Call { sql: READ, params: &[&user, &scope.account_id()], plan: Once },
         ];
         let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
         let row = rows[1].first().ok_or_else(Error::session_ended)?;
@@ -80,7 +81,7 @@ impl Authenticator {
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
         let read: [&(dyn ToSql + Sync); 1] = [&user];
-        calls.push(Call { sql: READ_PASSWORD, params: &read });
+        calls.push(Call { sql: READ_PASSWORD, params: &read, plan: Once });
         let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
         Attempt::judge(&rows)?;
         let row = rows[throttle::STATEMENTS].first().ok_or_else(Error::session_ended)?;
@@ -101,11 +102,15 @@ impl Authenticator {
             .await?;
 
         let calls = [
-            Call { sql: CHANGE_PASSWORD, params: &[&user, &hash, &stored] },
-            Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id(), &hash] },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here] },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere] },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network] },
+            Call { sql: CHANGE_PASSWORD, params: &[&user, &hash, &stored], plan: Once },
+            Call {
+                sql: END_OTHER_SESSIONS,
+                params: &[&user, &scope.session_id(), &hash],
+                plan: Once,
+            },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
         ];
         let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
         if rows[0].is_empty() {

@@ -5,6 +5,7 @@
 
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::secret::{RefreshToken, random};
+use crate::db::Plan::Once;
 use crate::db::{Access, Call};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, ErrorCode, Id, RefreshRequest, Session};
@@ -72,10 +73,10 @@ impl Authenticator {
         let grace = self.config().refresh_grace.as_secs_f64();
 
         let calls = [
-            Call { sql: ROTATE, params: &[&user, &hash, &nonce, &successor] },
-            Call { sql: ADD_SUCCESSOR, params: &[&user, &hash, &nonce, &life] },
-            Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace] },
-            Call { sql: OUTCOME, params: &[&user, &hash] },
+            Call { sql: ROTATE, params: &[&user, &hash, &nonce, &successor], plan: Once },
+            Call { sql: ADD_SUCCESSOR, params: &[&user, &hash, &nonce, &life], plan: Once },
+            Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace], plan: Once },
+            Call { sql: OUTCOME, params: &[&user, &hash], plan: Once },
         ];
         let rows = self.identity().run(Access::Write, Some(user), &calls).await?;
 

@@ -22,6 +22,7 @@ use tokio_postgres::types::ToSql;
 use super::config::Peer;
 use super::secret::hash;
 use crate::db::Call;
+use crate::db::Plan::Once;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
@@ -125,11 +126,11 @@ pub(super) struct AttemptParams<'a> {
 impl AttemptParams<'_> {
     pub(super) fn calls(&self) -> [Call<'_>; STATEMENTS] {
         [
-            Call { sql: COUNT, params: &self.here },
-            Call { sql: COUNT, params: &self.anywhere },
-            Call { sql: COUNT, params: &self.network },
-            Call { sql: WAIT, params: &self.wait },
-            Call { sql: FORGET_OLD, params: &[] },
+            Call { sql: COUNT, params: &self.here, plan: Once },
+            Call { sql: COUNT, params: &self.anywhere, plan: Once },
+            Call { sql: COUNT, params: &self.network, plan: Once },
+            Call { sql: WAIT, params: &self.wait, plan: Once },
+            Call { sql: FORGET_OLD, params: &[], plan: Once },
         ]
     }
 }

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 use deadpool_postgres::ClientWrapper;
-use futures_util::future::{join_all, join3};
-use tokio_postgres::types::ToSql;
+use futures_util::future::join3;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error as PgError, Row, Statement};
 
+use super::in_order::in_order;
 use super::sqlstate::translate;
 use crate::error::Result;
 
@@ -17,8 +18,61 @@ pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// One statement and its parameters.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
-    pub(crate) sql: &'static str,
+    pub(crate) sql: &'a str,
     pub(crate) params: Params<'a>,
+    pub(crate) plan: Plan<'a>,
+}
+
+/// When a statement is planned.
+#[derive(Clone, Copy)]
+pub(crate) enum Plan<'a> {
+    /// Once a connection. For statements of which there are few.
+    Once,
+    /// Each time, for the very values: for statements that are put together
+    /// from what a caller asks for, of which there may be too many to keep,
+    /// and whose best plan depends on the values. The types are those of all
+    /// parameters.
+    EachTime(&'a [Type]),
+}
+
+impl<'a> Call<'a> {
+    /// A statement that is planned once a connection.
+    pub(crate) const fn new(sql: &'a str, params: Params<'a>) -> Self {
+        Self { sql, params, plan: Plan::Once }
+    }
+
+    /// The same statement with these parameters.
+    pub(crate) const fn with<'b>(&self, params: Params<'b>) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        Call { sql: self.sql, params, plan: self.plan }
+    }
+}
+
+/// A call that needs nothing more before it is sent.
+pub(crate) struct Ready<'a> {
+    how: How<'a>,
+    params: Params<'a>,
+}
+
+enum How<'a> {
+    Prepared(Statement),
+    Typed(&'a str, &'a [Type]),
+}
+
+impl Ready<'_> {
+    /// Sends it when first polled.
+    pub(crate) async fn run(&self, connection: &ClientWrapper) -> Result<Vec<Row>, PgError> {
+        match &self.how {
+            How::Prepared(statement) => connection.query(statement, self.params).await,
+            How::Typed(sql, types) => {
+                let typed = self.params.iter().copied().zip(types.iter().cloned());
+                let typed: Vec<_> = typed.collect();
+                connection.query_typed(sql, &typed).await
+            }
+        }
+    }
 }
 
 /// Whether a transaction may write.
@@ -31,7 +85,8 @@ pub(crate) enum Access {
 impl Access {
     pub(crate) const fn begin(self) -> &'static str {
         match self {
-            Self::Read => "BEGIN READ ONLY",
+            // One snapshot, so that a page, its count and what comes with it agree.
+            Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write => "BEGIN",
         }
     }
@@ -53,32 +108,61 @@ pub(crate) async fn flush(
     connection: &ClientWrapper,
     opening: &str,
     access: Access,
-    calls: &[(Statement, Params<'_>)],
+    calls: &[Ready<'_>],
 ) -> Result<Vec<Vec<Row>>, FlushError> {
-    let opened = connection.batch_execute(opening);
-    let queries = calls.iter().map(|(statement, params)| connection.query(statement, params));
-    let commit = connection.batch_execute("COMMIT");
-
-    // Rows that were read are good whether or not COMMIT has been answered, so
-    // a reader does not wait for it; a writer must.
-    let commit = async {
-        match access {
-            Access::Write => commit.await,
-            Access::Read => {
-                enqueue(commit);
+    match access {
+        Access::Write => send(connection, Some(opening), calls, Some("COMMIT")).await,
+        // Rows that were read are good whether or not COMMIT has been answered,
+        // so a reader does not wait for it.
+        Access::Read => {
+            let commit = async {
+                enqueue(connection.batch_execute("COMMIT"));
                 Ok(())
-            }
+            };
+            join(connection, Some(opening), calls, commit).await
+        }
+    }
+}
+
+/// Sends what is given without waiting in between, and reports the first
+/// failure by position. It neither begins nor ends a transaction by itself.
+pub(crate) async fn send(
+    connection: &ClientWrapper,
+    opening: Option<&str>,
+    calls: &[Ready<'_>],
+    ending: Option<&str>,
+) -> Result<Vec<Vec<Row>>, FlushError> {
+    let ending = async {
+        match ending {
+            Some(ending) => connection.batch_execute(ending).await,
+            None => Ok(()),
         }
     };
+    join(connection, opening, calls, ending).await
+}
+
+async fn join(
+    connection: &ClientWrapper,
+    opening: Option<&str>,
+    calls: &[Ready<'_>],
+    ending: impl Future<Output = Result<(), PgError>>,
+) -> Result<Vec<Vec<Row>>, FlushError> {
+    let opening = async {
+        match opening {
+            Some(opening) => connection.batch_execute(opening).await,
+            None => Ok(()),
+        }
+    };
+    let queries = in_order(calls.iter().map(|call| call.run(connection)));
     // Polled in this order, and thereby queued in this order.
-    let (opened, results, committed) = join3(opened, join_all(queries), commit).await;
+    let (opened, results, ended) = join3(opening, queries, ending).await;
 
     opened.map_err(|error| FlushError { position: 0, error })?;
     let mut rows = Vec::with_capacity(results.len());
     for (at, result) in results.into_iter().enumerate() {
         rows.push(result.map_err(|error| FlushError { position: at + 1, error })?);
     }
-    committed.map_err(|error| FlushError { position: rows.len() + 1, error })?;
+    ended.map_err(|error| FlushError { position: rows.len() + 1, error })?;
     Ok(rows)
 }
 
@@ -96,11 +180,16 @@ pub(crate) fn enqueue(statement: impl Future<Output = Result<(), PgError>>) {
 pub(crate) async fn prepare<'a>(
     connection: &ClientWrapper,
     calls: &[Call<'a>],
-) -> Result<Vec<(Statement, Params<'a>)>> {
-    let mut prepared = Vec::with_capacity(calls.len());
+) -> Result<Vec<Ready<'a>>> {
+    let mut ready = Vec::with_capacity(calls.len());
     for call in calls {
-        let statement = connection.prepare_cached(call.sql).await.map_err(translate)?;
-        prepared.push((statement, call.params));
+        let how = match call.plan {
+            Plan::Once => {
+                How::Prepared(connection.prepare_cached(call.sql).await.map_err(translate)?)
+            }
+            Plan::EachTime(types) => How::Typed(call.sql, types),
+        };
+        ready.push(Ready { how, params: call.params });
     }
-    Ok(prepared)
+    Ok(ready)
 }

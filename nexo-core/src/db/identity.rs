@@ -4,7 +4,7 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::flush::{Access, Call, FlushError, flush, prepare};
+use super::flush::{Access, Call, FlushError, Plan, flush, prepare};
 use super::pool::acquire;
 use super::scoped::{SESSION_IS_ALIVE, explain};
 use super::sqlstate::translate;
@@ -47,7 +47,7 @@ impl Identity {
         let account = scope.account_id();
         let alive: [&(dyn ToSql + Sync); 3] = [&account, &session, &user];
         let mut guarded = Vec::with_capacity(calls.len() + 1);
-        guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive });
+        guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive, plan: Plan::Once });
         guarded.extend_from_slice(calls);
         let mut rows = self.send(access, Some(user), &guarded).await?.map_err(explain)?;
         rows.remove(0);

@@ -2,10 +2,13 @@
 
 mod catalog;
 mod config;
+mod constraint;
 mod flush;
 #[cfg(feature = "auth")]
 mod identity;
+mod in_order;
 mod migrate;
+mod once;
 mod open;
 mod pool;
 mod roles;
@@ -15,10 +18,11 @@ mod unit_of_work;
 
 pub use config::DatabaseConfig;
 pub use migrate::schema_version;
+pub use once::{IdempotencyKey, Once};
 pub use open::Database;
 pub use unit_of_work::UnitOfWork;
 
-pub(crate) use flush::{Access, Call};
+pub(crate) use flush::{Access, Call, Plan};
 #[cfg(feature = "auth")]
 pub(crate) use identity::Identity;
 pub(crate) use scoped::Executor;

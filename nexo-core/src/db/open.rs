@@ -1,6 +1,8 @@
 //! Opening a database.
 
 use deadpool_postgres::Pool;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
@@ -10,6 +12,7 @@ use super::config::DatabaseConfig;
 #[cfg(feature = "auth")]
 use super::identity::Identity;
 use super::migrate::{self, chain};
+use super::once::{Claimed, IdempotencyKey, Once, once};
 use super::pool::{self, acquire};
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
@@ -113,6 +116,20 @@ impl Database {
 
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
         Scoped { pool: &self.0.app, scope }
+    }
+
+    /// Does the work once for its key.
+    pub(crate) async fn once<R, W>(
+        &self,
+        scope: &TenantScope,
+        key: &IdempotencyKey,
+        work: W,
+    ) -> Result<Once<R>>
+    where
+        R: Serialize + DeserializeOwned,
+        W: AsyncFnOnce(&Claimed) -> Result<R>,
+    {
+        once(&self.0.app, scope, key, work).await
     }
 
     #[cfg(feature = "auth")]

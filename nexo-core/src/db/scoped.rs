@@ -9,6 +9,7 @@ use super::flush::{Access, Call, FlushError, flush, prepare};
 use super::pool::acquire;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
+use crate::model::{Account, Id};
 use crate::tenant::{Actor, TenantScope};
 
 /// Fails with a division by zero when the session is not alive, which aborts
@@ -45,10 +46,8 @@ impl Executor for Scoped<'_> {
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         let connection = acquire(self.pool).await?;
         let account = self.scope.account_id();
-        let bound: Vec<Vec<&(dyn ToSql + Sync)>> =
-            calls.iter().map(|call| with_account(&account, call)).collect();
-        let calls: Vec<Call<'_>> =
-            calls.iter().zip(&bound).map(|(call, params)| Call { sql: call.sql, params }).collect();
+        let bound = bind(&account, calls);
+        let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
         let opening = opening(self.scope, access);
         match self.scope.actor() {
@@ -61,7 +60,7 @@ impl Executor for Scoped<'_> {
             Actor::User { user, session } => {
                 let alive: [&(dyn ToSql + Sync); 3] = [&account, &session, &user];
                 let mut guarded = Vec::with_capacity(calls.len() + 1);
-                guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive });
+                guarded.push(Call::new(SESSION_IS_ALIVE, &alive));
                 guarded.extend_from_slice(&calls);
                 let prepared = prepare(&connection, &guarded).await?;
                 let mut rows =
@@ -78,14 +77,18 @@ pub(super) fn opening(scope: &TenantScope, access: Access) -> String {
     format!("{}; SET LOCAL nexo.account_id = '{}'", access.begin(), scope.account_id())
 }
 
-pub(super) fn with_account<'a>(
-    account: &'a (dyn ToSql + Sync),
-    call: &Call<'a>,
-) -> Vec<&'a (dyn ToSql + Sync)> {
-    let mut params = Vec::with_capacity(call.params.len() + 1);
-    params.push(account);
-    params.extend_from_slice(call.params);
-    params
+/// A call and its parameters with the account before them.
+pub(super) type Bound<'a> = (Call<'a>, Vec<&'a (dyn ToSql + Sync)>);
+
+/// Puts the account before the parameters of each call, as `$1`.
+pub(super) fn bind<'a>(account: &'a Id<Account>, calls: &[Call<'a>]) -> Vec<Bound<'a>> {
+    let bind = |call: &Call<'a>| {
+        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(call.params.len() + 1);
+        params.push(account);
+        params.extend_from_slice(call.params);
+        (*call, params)
+    };
+    calls.iter().map(bind).collect()
 }
 
 /// A failure of the flush whose first call is the session check.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Error as PgError;
 use tokio_postgres::error::SqlState;
 
+use super::constraint;
 use crate::error::Error;
 use crate::model::ErrorCode;
 
@@ -18,6 +19,9 @@ pub(crate) fn translate(error: PgError) -> Error {
         let told = if broken { unavailable() } else { internal() };
         return told.because(error);
     };
+    if let Some(field) = constraint::field_error(&error) {
+        return Error::invalid(vec![field]).because(error);
+    }
     let told = if *state == SqlState::UNIQUE_VIOLATION {
         Error::new(ErrorCode::Conflict, "a record with these values exists already")
     } else if *state == SqlState::FOREIGN_KEY_VIOLATION {

@@ -3,11 +3,10 @@
 use deadpool_postgres::{Object, Pool};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
-use super::flush::{Access, Call, enqueue, prepare};
+use super::flush::{Access, Call, enqueue, prepare, send};
 use super::pool::acquire;
-use super::scoped::{Executor, SESSION_IS_ALIVE, explain, opening, with_account};
+use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
 use crate::db::flush::FlushError;
 use crate::error::{Error, Result};
@@ -96,7 +95,7 @@ impl UnitOfWork {
     ///
     /// # Errors
     /// As [`Repository::list`](crate::Repository::list).
-    pub async fn list<T: Table>(&self, params: &ListParams) -> Result<Page<T>> {
+    pub async fn list<T: Table>(&self, params: &ListParams<T>) -> Result<Page<T>> {
         operations::list(self, params).await
     }
 
@@ -143,16 +142,12 @@ impl Executor for UnitOfWork {
     async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         self.unsettled.fetch_add(1, Ordering::Relaxed);
         let account = self.scope.account_id();
-        let prepared = prepare(&self.connection, calls).await?;
-        let bound: Vec<Vec<&(dyn ToSql + Sync)>> =
-            calls.iter().map(|call| with_account(&account, call)).collect();
-        let queries = prepared
-            .iter()
-            .zip(&bound)
-            .map(|((statement, _), params)| self.connection.query(statement, params));
-        let results = futures_util::future::join_all(queries).await;
-        let rows: Vec<Vec<Row>> =
-            results.into_iter().collect::<Result<_, _>>().map_err(translate)?;
+        let bound = bind(&account, calls);
+        let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
+        let ready = prepare(&self.connection, &calls).await?;
+        let rows = send(&self.connection, None, &ready, None)
+            .await
+            .map_err(|failed| translate(failed.error))?;
         self.unsettled.fetch_sub(1, Ordering::Relaxed);
         Ok(rows)
     }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::filter::filters;
 use super::text_enum::text_enum;
-use super::{Change, Entity, FieldError, Id, User, Validate, Validator};
+use super::{Change, Entity, FieldError, Id, OneOf, User, Validate, Validator};
 
 text_enum! {
     /// Whether a client is a natural person or an organisation.
@@ -35,6 +36,8 @@ text_enum! {
 pub struct Client {
     /// Identifier, chosen by the server.
     pub id: Id<Client>,
+    /// Its identifier in another system, unique in the account.
+    pub external_id: Option<String>,
     /// Full or company name.
     pub name: String,
     /// Person or company.
@@ -61,12 +64,17 @@ pub struct Client {
     pub created_by: Option<Id<User>>,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was archived, which takes it out of lists.
+    pub archived_at: Option<Timestamp>,
 }
 
 /// A client to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewClient {
+    /// Its identifier in another system, up to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
     /// Full or company name, 1 to 200 characters.
     pub name: String,
     /// Person or company; a company if absent.
@@ -107,6 +115,9 @@ impl NewClient {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPatch {
+    /// New identifier in another system.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub external_id: Change<String>,
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub name: Change<String>,
@@ -136,15 +147,51 @@ pub struct ClientPatch {
     pub notes: Change<String>,
 }
 
+filters! {
+    /// Which clients a list shows.
+    pub struct ClientFilter of Client {
+        /// Any of these.
+        status: OneOf<ClientStatus>,
+        /// Person or company.
+        kind: OneOf<ClientKind>,
+        /// Any of these names, whole.
+        name: OneOf<String>,
+        /// Any of these addresses, in lower case.
+        email: OneOf<String>,
+        /// Any of these numbers, as they were given.
+        phone: OneOf<String>,
+    }
+}
+
 impl Entity for Client {
     type New = NewClient;
     type Patch = ClientPatch;
+    type Filter = ClientFilter;
 
     const COLLECTION: &'static str = "clients";
+    const FIELDS: &'static [&'static str] = &[
+        "id",
+        "external_id",
+        "name",
+        "kind",
+        "email",
+        "phone",
+        "website",
+        "address",
+        "status",
+        "tags",
+        "notes",
+        "version",
+        "created_at",
+        "created_by",
+        "updated_at",
+        "archived_at",
+    ];
     const SORTS: &'static [&'static str] = &["created_at", "updated_at", "name"];
 
-    fn example() -> NewClient {
+    fn example(number: u32) -> NewClient {
         NewClient {
+            external_id: Some(format!("crm-{number}")),
             email: Some("office@babbage.example".to_owned()),
             phone: Some("+44 20 7946 0018".to_owned()),
             website: Some("https://babbage.example".to_owned()),
@@ -171,6 +218,7 @@ impl Validate for NewClient {
         check.text("name", &self.name, 1, NAME_MAX);
         optional_fields(
             &mut check,
+            self.external_id.as_deref(),
             self.email.as_deref(),
             self.phone.as_deref(),
             self.website.as_deref(),
@@ -193,6 +241,7 @@ impl Validate for ClientPatch {
         }
         optional_fields(
             &mut check,
+            self.external_id.value().map(String::as_str),
             self.email.value().map(String::as_str),
             self.phone.value().map(String::as_str),
             self.website.value().map(String::as_str),
@@ -210,12 +259,16 @@ const NAME_MAX: usize = 200;
 
 fn optional_fields(
     check: &mut Validator,
+    external_id: Option<&str>,
     email: Option<&str>,
     phone: Option<&str>,
     website: Option<&str>,
     address: Option<&str>,
     notes: Option<&str>,
 ) {
+    if let Some(external_id) = external_id {
+        check.code("external_id", external_id, 100);
+    }
     if let Some(email) = email {
         check.email("email", email);
     }

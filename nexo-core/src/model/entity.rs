@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Id, Validate};
+use super::{Filters, Id, Validate};
 
 /// A kind of record: its shapes on the wire and where it lives.
 ///
@@ -14,14 +14,21 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + Sized + '
     type New: Serialize + DeserializeOwned + Validate + Send + Sync;
     /// What a caller gives to change some fields of a record.
     type Patch: Serialize + DeserializeOwned + Validate + Send + Sync;
+    /// What a list can be filtered by.
+    type Filter: Filters;
 
     /// The collection's segment in a URL: `clients`.
     const COLLECTION: &'static str;
+    /// The fields of a record, in the order of its JSON.
+    const FIELDS: &'static [&'static str];
     /// The columns that a list can be sorted by, the default first.
     const SORTS: &'static [&'static str];
+    /// The references whose records a list can bring along.
+    const EXPANDS: &'static [&'static str] = &[];
 
     /// A believable record to create: what documentation shows and benches send.
-    fn example() -> Self::New;
+    /// Those of different numbers can stand in one account.
+    fn example(number: u32) -> Self::New;
 
     /// The record's identifier.
     fn id(&self) -> Id<Self>;

@@ -10,10 +10,20 @@
 mod auth;
 mod change;
 mod client;
+mod decimal;
+mod department;
+mod employee;
 mod entity;
+mod filter;
+mod filter_value;
 mod id;
 mod list;
+mod list_query;
 mod problem;
+mod professional;
+mod project;
+mod supplier;
+mod task;
 mod text_enum;
 mod validate;
 
@@ -22,9 +32,26 @@ pub use auth::{
     RegisterRequest, Session, TokenType, User,
 };
 pub use change::Change;
-pub use client::{Client, ClientKind, ClientPatch, ClientStatus, NewClient};
+pub use client::{Client, ClientFilter, ClientKind, ClientPatch, ClientStatus, NewClient};
+pub use decimal::{Decimal, ParseDecimalError};
+pub use department::{Department, DepartmentFilter, DepartmentPatch, NewDepartment};
+pub use employee::{Employee, EmployeeFilter, EmployeePatch, EmployeeStatus, NewEmployee};
 pub use entity::Entity;
+#[cfg(feature = "db")]
+pub use filter::Condition;
+pub use filter::{Comparison, FilterField, Filters, MAX_FILTER_VALUES, OneOf, Within};
+pub use filter_value::FilterValue;
 pub use id::Id;
-pub use list::{DEFAULT_LIMIT, ListParams, MAX_LIMIT, Page, Sort};
+pub use list::{
+    COUNT_BOUND, Count, CountMode, CountRelation, DEFAULT_LIMIT, Included, ListParams, MAX_LIMIT,
+    Page, Sort,
+};
 pub use problem::{ErrorCode, FieldCode, FieldError, Problem};
+pub use professional::{
+    Availability, NewProfessional, Professional, ProfessionalFilter, ProfessionalPatch,
+    ProfessionalStatus,
+};
+pub use project::{NewProject, Project, ProjectFilter, ProjectMember, ProjectPatch, ProjectStatus};
+pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
+pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use validate::{Validate, Validator, normalize_email};

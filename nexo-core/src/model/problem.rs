@@ -110,10 +110,14 @@ codes! {
         MethodNotAllowed = "method_not_allowed",
         /// It collides with what is stored.
         Conflict = "conflict",
+        /// Other records refer to it; see `errors`. It can be archived.
+        InUse = "in_use",
         /// The e-mail address is registered already.
         EmailTaken = "email_taken",
         /// The row has changed since the version that was given.
         VersionConflict = "version_conflict",
+        /// The idempotency key was used for another request.
+        IdempotencyKeyReused = "idempotency_key_reused",
         /// The body is larger than allowed.
         PayloadTooLarge = "payload_too_large",
         /// The request's address is too long.
@@ -159,6 +163,18 @@ codes! {
         TooCommon = "too_common",
         /// It does not match what is stored.
         Mismatch = "mismatch",
+        /// It names no record.
+        UnknownReference = "unknown_reference",
+        /// It would lead back to the record itself.
+        Cycle = "cycle",
+        /// It cannot become that from what it is.
+        InvalidTransition = "invalid_transition",
+        /// Before what it must follow.
+        OutOfOrder = "out_of_order",
+        /// Smaller or larger than allowed.
+        OutOfRange = "out_of_range",
+        /// Records of this collection refer to it.
+        InUse = "in_use",
     }
 }
 

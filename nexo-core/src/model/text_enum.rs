@@ -36,6 +36,21 @@ macro_rules! text_enum {
             }
         }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::model::FilterValue for $name {
+            const EXPECTED: &'static str = concat!("one of:" $(, " ", $text)*);
+            $crate::model::filter_value::types!(TEXT, TEXT_ARRAY);
+
+            fn read(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+            }
+        }
+
         #[cfg(feature = "db")]
         const _: () = {
             use std::error::Error;

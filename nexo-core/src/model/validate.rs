@@ -1,6 +1,10 @@
 //! Checks of form, the same in the SDK, the server and an embedding program.
 
-use super::{Change, FieldCode, FieldError};
+use std::ops::RangeInclusive;
+
+use jiff::civil::Date;
+
+use super::{Change, Decimal, FieldCode, FieldError};
 
 /// A value that can say which of its fields are not acceptable.
 pub trait Validate {
@@ -103,6 +107,75 @@ impl Validator {
                 self.refuse(format!("{field}[{at}]"), FieldCode::Duplicate, "stands twice");
             }
         }
+    }
+
+    /// An identifier that people or other systems chose: 1 to `max` characters,
+    /// without control characters, and without blanks at its ends, which nobody
+    /// sees and which make two of one.
+    pub fn code(&mut self, field: &str, code: &str, max: usize) {
+        self.text(field, code, 1, max);
+        if code.trim() != code || code.chars().any(char::is_control) {
+            self.refuse(field, FieldCode::InvalidFormat, "must not begin or end with blanks");
+        }
+    }
+
+    /// A currency of ISO 4217, by its form.
+    pub fn currency(&mut self, field: &str, code: &str) {
+        if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.refuse(
+                field,
+                FieldCode::InvalidFormat,
+                "must be the three capital letters of a currency, such as EUR",
+            );
+        }
+    }
+
+    /// An amount that is not negative, and not beyond what is ever meant.
+    pub fn amount(&mut self, field: &str, amount: Decimal) {
+        if !(Decimal::ZERO..=Decimal::MAX_AMOUNT).contains(&amount) {
+            self.refuse(
+                field,
+                FieldCode::OutOfRange,
+                format!("must be from 0 to {}", Decimal::MAX_AMOUNT),
+            );
+        }
+    }
+
+    /// A whole number in a range.
+    pub fn whole(&mut self, field: &str, number: i16, range: RangeInclusive<i16>) {
+        if !range.contains(&number) {
+            let (least, most) = range.into_inner();
+            let message = format!("must be from {least} to {most}");
+            self.refuse(field, FieldCode::OutOfRange, message);
+        }
+    }
+
+    /// A day in a year of four digits: what JSON, spreadsheets and the database
+    /// all hold.
+    pub fn day(&mut self, field: &str, day: Date) {
+        if !(1..=9999).contains(&day.year()) {
+            self.refuse(field, FieldCode::OutOfRange, "must be in the years 0001 to 9999");
+        }
+    }
+
+    /// The day of `field` is not before the other one.
+    pub fn not_before(&mut self, field: &str, day: Option<Date>, other: &str, than: Option<Date>) {
+        if let (Some(day), Some(than)) = (day, than)
+            && day < than
+        {
+            self.refuse(field, FieldCode::OutOfOrder, format!("must not be before {other}"));
+        }
+    }
+
+    /// An amount and its currency are given together or not at all.
+    pub fn money(&mut self, amount: (&str, bool), currency: (&str, bool)) {
+        let missing = match (amount.1, currency.1) {
+            (true, false) => currency.0,
+            (false, true) => amount.0,
+            _ => return,
+        };
+        let message = format!("{} and {} must be given together", amount.0, currency.0);
+        self.refuse(missing, FieldCode::Required, message);
     }
 
     /// A field that a patch may change but not remove.

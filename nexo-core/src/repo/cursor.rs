@@ -3,9 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{Date as PgDate, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -20,6 +22,34 @@ pub enum SortKey {
     /// A text.
     #[serde(rename = "s")]
     Text(String),
+    /// A whole number.
+    #[serde(rename = "n")]
+    Int(i16),
+    /// A day; none is later than all.
+    #[serde(rename = "d")]
+    Date(Day),
+}
+
+/// A day, or none: then it stands behind all days, as `infinity` does in the
+/// column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(pub Option<Date>);
+
+impl ToSql for Day {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.0.map_or(PgDate::PosInfinity, PgDate::Value).to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <PgDate<Date> as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
 }
 
 impl SortKey {
@@ -27,6 +57,8 @@ impl SortKey {
         match self {
             Self::Time(time) => time,
             Self::Text(text) => text,
+            Self::Int(number) => number,
+            Self::Date(day) => day,
         }
     }
 
@@ -39,11 +71,18 @@ impl SortKey {
                 (1..=9999).contains(&year) && time.subsec_nanosecond() % 1_000 == 0
             }
             Self::Text(text) => !text.contains('\0'),
+            Self::Int(_) => true,
+            Self::Date(day) => day.0.is_none_or(|day| (1..=9999).contains(&day.year())),
         }
     }
 
     fn is(&self, kind: SortKind) -> bool {
-        matches!((self, kind), (Self::Time(_), SortKind::Time) | (Self::Text(_), SortKind::Text))
+        match self {
+            Self::Time(_) => kind == SortKind::Time,
+            Self::Text(_) => kind == SortKind::Text,
+            Self::Int(_) => kind == SortKind::Int,
+            Self::Date(_) => kind == SortKind::Date,
+        }
     }
 }
 
@@ -54,23 +93,38 @@ pub enum SortKind {
     Time,
     /// `text`
     Text,
+    /// `smallint`
+    Int,
+    /// `date`, with `infinity` for none
+    Date,
+}
+
+impl SortKind {
+    pub(super) const fn ty(self) -> Type {
+        match self {
+            Self::Time => Type::TIMESTAMPTZ,
+            Self::Text => Type::TEXT,
+            Self::Int => Type::INT2,
+            Self::Date => Type::DATE,
+        }
+    }
 }
 
 /// The last row of a page, and the list that it stood in. It opens nothing: a
 /// cursor only says where in the caller's own rows to go on.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     #[serde(rename = "a")]
-    pub(super) account: Id<Account>,
+    pub(crate) account: Id<Account>,
     #[serde(rename = "c")]
-    pub(super) collection: String,
+    pub(crate) collection: String,
     #[serde(rename = "o")]
-    pub(super) order: String,
+    pub(crate) order: String,
     #[serde(rename = "k")]
-    pub(super) key: SortKey,
+    pub(crate) key: SortKey,
     #[serde(rename = "i")]
-    pub(super) id: Uuid,
+    pub(crate) id: Uuid,
 }
 
 impl Cursor {

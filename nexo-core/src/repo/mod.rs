@@ -4,20 +4,48 @@
 
 mod client;
 mod cursor;
+mod department;
+mod employee;
+mod keyed;
+mod list;
 pub(crate) mod operations;
+mod patch;
+mod professional;
+mod project;
+mod references;
+mod registry;
 mod repository;
+mod supplier;
 mod table;
+mod task;
 
-pub use cursor::{SortKey, SortKind};
+pub use cursor::{Day, SortKey, SortKind};
+pub use keyed::Keyed;
+#[cfg(not(feature = "testing"))]
+pub(crate) use registry::RegisteredTable;
+#[cfg(feature = "testing")]
+pub use registry::RegisteredTable;
 pub use repository::Repository;
-pub use table::{ListSql, Table};
+pub use table::{Expansion, Order, Reference, Table};
 
-#[cfg(feature = "testing")]
-pub(crate) use table::statements;
+use crate::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 
-/// The tables of this crate, so that tests reach those added later.
+/// How lists become statements, for tests of all of them.
 #[cfg(feature = "testing")]
-pub(crate) fn registered() -> Vec<crate::testing::RegisteredTable> {
-    use crate::testing::RegisteredTable;
-    vec![RegisteredTable::of::<crate::model::Client>()]
+pub(crate) mod lists {
+    pub(crate) use super::cursor::Cursor;
+    pub(crate) use super::list::{Conditions, Statement, count, expansion, page};
+}
+
+/// Every table of the crate.
+pub(crate) fn registered() -> Vec<RegisteredTable> {
+    vec![
+        RegisteredTable::of::<Client>(),
+        RegisteredTable::of::<Department>(),
+        RegisteredTable::of::<Employee>(),
+        RegisteredTable::of::<Supplier>(),
+        RegisteredTable::of::<Professional>(),
+        RegisteredTable::of::<Project>(),
+        RegisteredTable::of::<Task>(),
+    ]
 }

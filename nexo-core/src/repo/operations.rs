@@ -4,10 +4,15 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::Cursor;
-use super::table::{ListSql, Table};
-use crate::db::{Access, Call, Executor, translate};
+use super::list::{self, Conditions, Statement};
+use super::references;
+use super::table::{Expansion, Table};
+use crate::db::{Access, Call, Executor, Plan, translate};
 use crate::error::{Error, Result};
-use crate::model::{DEFAULT_LIMIT, ErrorCode, Id, ListParams, MAX_LIMIT, Page, Sort, Validate};
+use crate::model::{
+    COUNT_BOUND, Count, CountMode, CountRelation, ErrorCode, Id, Included, ListParams, Page, Sort,
+    Validate,
+};
 
 pub(crate) async fn create<T: Table>(executor: &impl Executor, new: &T::New) -> Result<T> {
     new.validate().map_err(Error::invalid)?;
@@ -15,12 +20,12 @@ pub(crate) async fn create<T: Table>(executor: &impl Executor, new: &T::New) -> 
     let creator = executor.scope().user_id();
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&id, &creator];
     params.extend(T::new_params(new));
-    let rows = executor.run(Access::Write, &[Call { sql: T::INSERT, params: &params }]).await?;
+    let rows = executor.run(Access::Write, &[Call::new(T::INSERT, &params)]).await?;
     the_row(&rows[0])
 }
 
 pub(crate) async fn get<T: Table>(executor: &impl Executor, id: Id<T>) -> Result<T> {
-    let rows = executor.run(Access::Read, &[Call { sql: T::GET, params: &[&id] }]).await?;
+    let rows = executor.run(Access::Read, &[Call::new(T::GET, &[&id])]).await?;
     the_row(&rows[0])
 }
 
@@ -56,8 +61,25 @@ pub(crate) async fn delete<T: Table>(
     expected_version: Option<i64>,
 ) -> Result<()> {
     let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
-    let rows = change::<T>(executor, T::DELETE, &params, &id, expected_version).await?;
-    if rows.is_empty() { Err(Error::not_found()) } else { Ok(()) }
+    let deleted = change::<T>(executor, T::DELETE, &params, &id, expected_version).await;
+    match deleted {
+        Ok(rows) if rows.is_empty() => Err(Error::not_found()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(references::in_use::<T>(executor, id, error).await),
+    }
+}
+
+/// Takes a record out of lists, or puts it back into them.
+pub(crate) async fn set_archived<T: Table>(
+    executor: &impl Executor,
+    id: Id<T>,
+    archived: bool,
+    expected_version: Option<i64>,
+) -> Result<T> {
+    let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
+    let sql = if archived { T::ARCHIVE } else { T::RESTORE };
+    let rows = change::<T>(executor, sql, &params, &id, expected_version).await?;
+    the_row(&rows)
 }
 
 /// Runs a statement that changes one row. When a version is expected, the same
@@ -69,15 +91,16 @@ async fn change<T: Table>(
     id: &Id<T>,
     expected_version: Option<i64>,
 ) -> Result<Vec<Row>> {
-    let change = Call { sql, params };
-    let exists_params: [&(dyn ToSql + Sync); 1] = [id];
-    let exists = Call { sql: T::EXISTS, params: &exists_params };
-    let calls = [change, exists];
-    let calls = if expected_version.is_some() { &calls[..] } else { &calls[..1] };
-
-    let mut results = executor.run(Access::Write, calls).await?;
-    let exists = results.get(1).is_some_and(|rows| !rows.is_empty());
-    let changed = results.swap_remove(0);
+    let one: [&(dyn ToSql + Sync); 1] = [id];
+    let mut calls: Vec<Call<'_>> = T::LOCK.map(|sql| Call::new(sql, &one)).into_iter().collect();
+    let at = calls.len();
+    calls.push(Call::new(sql, params));
+    if expected_version.is_some() {
+        calls.push(Call::new(T::EXISTS, &one));
+    }
+    let mut results = executor.run(Access::Write, &calls).await?;
+    let exists = results.get(at + 1).is_some_and(|rows| !rows.is_empty());
+    let changed = results.swap_remove(at);
     if changed.is_empty() && exists {
         return Err(Error::new(
             ErrorCode::VersionConflict,
@@ -89,63 +112,84 @@ async fn change<T: Table>(
 
 pub(crate) async fn list<T: Table>(
     executor: &impl Executor,
-    params: &ListParams,
+    params: &ListParams<T>,
 ) -> Result<Page<T>> {
-    let limit = checked_limit(params.limit)?;
-    let list = order::<T>(params.sort.as_ref())?;
+    let limit = list::checked_limit(params.limit)?;
+    let (order, descending) = list::order::<T>(params.sort.as_ref())?;
+    let expansions = expansions::<T>(&params.expand)?;
     let account = executor.scope().account_id();
-    let order = Sort { column: list.column.to_owned(), descending: list.descending }.to_string();
-
-    // One more than asked for tells whether there is a next page.
-    let fetch = i64::from(limit) + 1;
+    let sort = Sort { column: order.name.to_owned(), descending }.to_string();
     let cursor = match &params.cursor {
-        Some(text) => Some(Cursor::decode(text, account, T::COLLECTION, &order, list.kind)?),
+        Some(text) => Some(Cursor::decode(text, account, T::COLLECTION, &sort, order.kind)?),
         None => None,
     };
-    let rows = match &cursor {
-        None => {
-            let call = Call { sql: list.first, params: &[&fetch] };
-            executor.run(Access::Read, &[call]).await?
-        }
-        Some(cursor) => {
-            let params: [&(dyn ToSql + Sync); 3] = [&fetch, cursor.key.as_param(), &cursor.id];
-            executor.run(Access::Read, &[Call { sql: list.after, params: &params }]).await?
-        }
+    // One more than asked for tells whether there is a next page.
+    let (fetch, shown) = (i64::from(limit) + 1, i64::from(limit));
+
+    let conditions = Conditions::of(params);
+    let page = |rows| list::page::<T>(&conditions, order, descending, cursor.as_ref(), rows);
+    let mut statements = vec![page(&fetch)];
+    if params.count != CountMode::None {
+        let bounded = params.count == CountMode::Estimated;
+        statements.push(list::count::<T>(&conditions, bounded));
+    }
+    if !expansions.is_empty() {
+        let page = page(&shown);
+        statements.extend(expansions.iter().map(|expansion| list::expansion(&page, expansion)));
+    }
+    let calls: Vec<Call<'_>> = statements.iter().map(Statement::call).collect();
+    let mut results = executor.run(Access::Read, &calls).await?.into_iter();
+
+    let rows = results.next().unwrap_or_default();
+    let count = match params.count {
+        CountMode::None => None,
+        mode => Some(read_count(&results.next().unwrap_or_default(), mode)?),
     };
-    let mut data =
-        rows[0].iter().map(T::from_row).collect::<Result<Vec<T>, PgError>>().map_err(translate)?;
-    let more = data.len() > usize::from(limit);
-    data.truncate(usize::from(limit));
+    let mut included = Included::default();
+    for (expansion, rows) in expansions.iter().zip(results) {
+        for row in &rows {
+            let (id, record) = (expansion.record)(row).map_err(translate)?;
+            included.insert(expansion.collection, id, record);
+        }
+    }
+    let more = rows.len() > usize::from(limit);
+    let shown = rows.iter().take(usize::from(limit));
+    let data = shown.map(T::from_row).collect::<Result<Vec<T>, PgError>>().map_err(translate)?;
     let next_cursor = data.last().filter(|_| more).map(|last| {
-        let key = last.sort_key(list.column);
-        let id = *last.id().as_uuid();
-        Cursor { account, collection: T::COLLECTION.to_owned(), order, key, id }.encode()
+        let (key, id) = (last.sort_key(order.name), *last.id().as_uuid());
+        Cursor { account, collection: T::COLLECTION.to_owned(), order: sort, key, id }.encode()
     });
-    Ok(Page { data, next_cursor })
+    Ok(Page { data, next_cursor, count, included })
 }
 
-fn checked_limit(limit: Option<u16>) -> Result<u16> {
-    match limit.unwrap_or(DEFAULT_LIMIT) {
-        limit @ 1..=MAX_LIMIT => Ok(limit),
-        _ => Err(Error::new(
-            ErrorCode::InvalidQuery,
-            format!("limit must be between 1 and {MAX_LIMIT}"),
-        )),
+impl Statement<'_> {
+    fn call(&self) -> Call<'_> {
+        let plan = if self.is_common { Plan::Once } else { Plan::EachTime(&self.types) };
+        Call { sql: &self.sql, params: &self.params, plan }
     }
 }
 
-fn order<T: Table>(sort: Option<&Sort>) -> Result<&'static ListSql> {
-    let Some(sort) = sort else { return Ok(&T::LISTS[0]) };
-    T::LISTS
-        .iter()
-        .find(|list| list.column == sort.column && list.descending == sort.descending)
-        .ok_or_else(|| {
-            let columns = T::SORTS.join(", ");
-            Error::new(
-                ErrorCode::InvalidQuery,
-                format!("sort must be one of {columns}, with - before it for descending"),
-            )
-        })
+/// What brings along the records that were asked for, each once.
+fn expansions<T: Table>(names: &[String]) -> Result<Vec<&'static Expansion>> {
+    for name in names {
+        if !T::EXPANDS.contains(&name.as_str()) {
+            return Err(list::unknown("expand", name, T::EXPANDS, ""));
+        }
+    }
+    let asked = |expansion: &&Expansion| names.iter().any(|name| name == expansion.name);
+    Ok(T::EXPANSIONS.iter().filter(asked).collect())
+}
+
+fn read_count(rows: &[Row], mode: CountMode) -> Result<Count> {
+    let counted: i64 = match rows.first() {
+        Some(row) => row.try_get(0).map_err(translate)?,
+        None => 0,
+    };
+    let value = u64::try_from(counted).unwrap_or_default();
+    if mode == CountMode::Estimated && value > COUNT_BOUND {
+        return Ok(Count { value: COUNT_BOUND, relation: CountRelation::AtLeast });
+    }
+    Ok(Count { value, relation: CountRelation::Equal })
 }
 
 fn the_row<T: Table>(rows: &[Row]) -> Result<T> {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::keyed::Keyed;
 use super::operations;
 use super::table::Table;
-use crate::db::Database;
+use crate::db::{Database, IdempotencyKey};
 use crate::error::Result;
 use crate::model::{Id, ListParams, Page};
 use crate::tenant::TenantScope;
@@ -25,6 +26,12 @@ pub struct Repository<T> {
 impl<T: Table> Repository<T> {
     pub(crate) fn new(database: Database) -> Self {
         Self { database, entity: PhantomData }
+    }
+
+    /// The writes that create or move records, done once for this key.
+    #[must_use]
+    pub fn once<'a>(&'a self, key: &'a IdempotencyKey) -> Keyed<'a, T> {
+        Keyed { database: &self.database, key, entity: PhantomData }
     }
 
     /// Creates a record.
@@ -48,7 +55,7 @@ impl<T: Table> Repository<T> {
     /// # Errors
     /// `invalid_query` for a limit or an order that does not exist,
     /// `invalid_cursor` for a cursor of another list.
-    pub async fn list(&self, scope: &TenantScope, params: &ListParams) -> Result<Page<T>> {
+    pub async fn list(&self, scope: &TenantScope, params: &ListParams<T>) -> Result<Page<T>> {
         operations::list(&self.database.scoped(scope), params).await
     }
 
@@ -81,10 +88,38 @@ impl<T: Table> Repository<T> {
         operations::patch(&self.database.scoped(scope), id, patch, expected_version).await
     }
 
-    /// Deletes a record.
+    /// Takes a record out of lists; what refers to it goes on to. Archiving an
+    /// archived one changes nothing but its version.
     ///
     /// # Errors
     /// `not_found`; `version_conflict` as in [`replace`](Self::replace).
+    pub async fn archive(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::set_archived(&self.database.scoped(scope), id, true, expected_version).await
+    }
+
+    /// Puts an archived record back into lists.
+    ///
+    /// # Errors
+    /// As [`archive`](Self::archive).
+    pub async fn restore(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        expected_version: Option<i64>,
+    ) -> Result<T> {
+        operations::set_archived(&self.database.scoped(scope), id, false, expected_version).await
+    }
+
+    /// Deletes a record.
+    ///
+    /// # Errors
+    /// `not_found`; `version_conflict` as in [`replace`](Self::replace);
+    /// `in_use` when other records refer to it: then it can be archived.
     pub async fn delete(
         &self,
         scope: &TenantScope,

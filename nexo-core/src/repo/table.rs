@@ -11,26 +11,46 @@ use crate::model::Entity;
 /// In each statement `$1` is the account, put there by the one path that runs
 /// it. The policy is the guard all the same; the predicate `account_id = $1`
 /// makes it nearly free and routes the statement to one shard.
+///
+/// [`row_statements!`] writes those literals that differ by nothing but the
+/// table's name and columns.
 pub trait Table: Entity {
     /// The table, with its schema.
     const NAME: &'static str;
+    /// `select … from … where account_id = $1`: what lists continue with
+    /// further conditions, their order and their limit.
+    const SELECT: &'static str;
+    /// `$2` id; returns the row.
+    const GET: &'static str;
     /// `$2` id, `$3` creator or null, then [`new_params`](Self::new_params);
     /// returns the row.
     const INSERT: &'static str;
-    /// `$2` id; returns the row.
-    const GET: &'static str;
     /// `$2` id, `$3` expected version or null, then
     /// [`new_params`](Self::new_params); returns the row.
     const REPLACE: &'static str;
     /// `$2` id, `$3` expected version or null, then
     /// [`patch_params`](Self::patch_params); returns the row.
     const PATCH: &'static str;
+    /// `$2` id: holds the record until the transaction ends. For entities whose
+    /// parts are in another table; sent before a change.
+    const LOCK: Option<&'static str> = None;
     /// `$2` id, `$3` expected version or null; returns the id.
     const DELETE: &'static str;
+    /// `$2` id, `$3` expected version or null; returns the row.
+    const ARCHIVE: &'static str;
+    /// `$2` id, `$3` expected version or null; returns the row.
+    const RESTORE: &'static str;
     /// `$2` id; returns the id of a row that exists, whatever its version.
     const EXISTS: &'static str;
-    /// The orders of a list, the default first.
-    const LISTS: &'static [ListSql];
+    /// The orders of a list, the default first; each has an index.
+    const ORDERS: &'static [Order];
+    /// Filters and orders that share an index, so that a list of rows with one
+    /// of several values is merged from one ordered piece a value.
+    const MERGED: &'static [(&'static str, &'static str)];
+    /// The columns that refer to other records.
+    const REFERENCES: &'static [Reference] = &[];
+    /// The references whose records a list can bring along.
+    const EXPANSIONS: &'static [Expansion] = &[];
 
     /// Reads a row, in the order of the columns of the literals.
     ///
@@ -45,29 +65,102 @@ pub trait Table: Entity {
     fn patch_params(patch: &Self::Patch) -> Vec<&(dyn ToSql + Sync)>;
 
     /// The value that the row is sorted by in this order.
-    fn sort_key(&self, column: &str) -> SortKey;
+    fn sort_key(&self, order: &str) -> SortKey;
 }
 
-/// One order of a list, as two statements. `id` follows the column in each, so
-/// that the order is total.
+/// One order of a list. `id` follows the column, so that the order is total.
 #[derive(Debug, Clone, Copy)]
-pub struct ListSql {
-    /// The column.
+pub struct Order {
+    /// What callers name.
+    pub name: &'static str,
+    /// The column, never null.
     pub column: &'static str,
     /// Its type.
     pub kind: SortKind,
-    /// Largest first.
-    pub descending: bool,
-    /// The first page: `$2` rows.
-    pub first: &'static str,
-    /// A later page: `$2` rows, `$3` and `$4` the column and id of the last row seen.
-    pub after: &'static str,
 }
 
-/// Every statement of the table.
-#[cfg(feature = "testing")]
-pub(crate) fn statements<T: Table>() -> Vec<&'static str> {
-    let mut all = vec![T::INSERT, T::GET, T::REPLACE, T::PATCH, T::DELETE, T::EXISTS];
-    all.extend(T::LISTS.iter().flat_map(|list| [list.first, list.after]));
-    all
+/// When it was created: the default order of every list.
+pub(super) const CREATED: Order =
+    Order { name: "created_at", column: "created_at", kind: SortKind::Time };
+/// When it was last changed.
+pub(super) const UPDATED: Order =
+    Order { name: "updated_at", column: "updated_at", kind: SortKind::Time };
+
+/// A column that refers to records of another table, or of the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    /// The field.
+    pub field: &'static str,
+    /// The table referred to, with its schema.
+    pub target: &'static str,
+    /// `$2` the id referred to: how many refer to it, up to 100.
+    pub count: &'static str,
 }
+
+/// A name in `expand` and one collection that it brings along.
+#[derive(Debug, Clone, Copy)]
+pub struct Expansion {
+    /// What callers name, one of the entity's `EXPANDS`.
+    pub name: &'static str,
+    /// What the collection's `SELECT` is continued with; `{page}` stands for
+    /// the page's own statement.
+    pub condition: &'static str,
+    pub(super) collection: &'static str,
+    pub(super) select: &'static str,
+    pub(super) record: fn(&Row) -> Result<(String, serde_json::Value), PgError>,
+}
+
+impl Expansion {
+    /// Records of `T`.
+    pub(super) const fn of<T: Table>(name: &'static str, condition: &'static str) -> Self {
+        Self { name, condition, collection: T::COLLECTION, select: T::SELECT, record: record::<T> }
+    }
+}
+
+fn record<T: Table>(row: &Row) -> Result<(String, serde_json::Value), PgError> {
+    let row = T::from_row(row)?;
+    let value = serde_json::to_value(&row).expect("wire types always serialise");
+    Ok((row.id().to_string(), value))
+}
+
+/// The literals of a [`Table`] that differ by its name and its columns alone.
+macro_rules! row_statements {
+    ($table:literal, $columns:expr) => {
+        const NAME: &'static str = $table;
+
+        const SELECT: &'static str =
+            concat!("select ", $columns, " from ", $table, " where account_id = $1");
+
+        const GET: &'static str =
+            concat!("select ", $columns, " from ", $table, " where account_id = $1 and id = $2");
+
+        const EXISTS: &'static str =
+            concat!("select id from ", $table, " where account_id = $1 and id = $2");
+
+        const DELETE: &'static str = concat!(
+            "delete from ",
+            $table,
+            " where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+             returning id"
+        );
+
+        const ARCHIVE: &'static str = concat!(
+            "update ",
+            $table,
+            " set archived_at = coalesce(archived_at, now()), version = version + 1, updated_at = now()
+             where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+             returning ",
+            $columns
+        );
+
+        const RESTORE: &'static str = concat!(
+            "update ",
+            $table,
+            " set archived_at = null, version = version + 1, updated_at = now()
+             where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+             returning ",
+            $columns
+        );
+    };
+}
+pub(super) use row_statements;

@@ -5,7 +5,8 @@
 //! tests run side by side and see nothing of each other.
 
 mod cluster;
-mod registry;
+mod probe;
+mod statements;
 mod tenants;
 
 use tokio::sync::OnceCell;
@@ -13,9 +14,11 @@ use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
 use self::cluster::{SharedCluster, shared};
+pub use crate::repo::RegisteredTable;
 use crate::{AuthConfig, Authenticator, Database, DatabaseConfig};
 
-pub use registry::{RegisteredTable, Seen};
+pub(crate) use probe::Probe;
+pub use probe::{Operation, Seen, id_of};
 pub use tenants::{PASSWORD, Tenant, credentials};
 
 const TEMPLATE: &str = "nexo_template";

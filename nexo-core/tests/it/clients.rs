@@ -120,6 +120,7 @@ async fn forged_and_foreign_cursors_are_refused() {
             limit: Some(1),
             cursor: Some(cursor.to_owned()),
             sort: Some(Sort::parse(sort)),
+            ..ListParams::default()
         };
         clients.list(scope, &params).await
     };
@@ -171,7 +172,12 @@ async fn every_order_pages_through_all_rows_once() {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let params = ListParams { limit: Some(7), cursor, sort: Some(Sort::parse(sort)) };
+            let params = ListParams {
+                limit: Some(7),
+                cursor,
+                sort: Some(Sort::parse(sort)),
+                ..ListParams::default()
+            };
             let page = clients.list(&scope, &params).await.expect("page");
             seen.extend(page.data);
             cursor = page.next_cursor;

@@ -8,6 +8,8 @@ mod cluster;
 mod isolation;
 mod login;
 mod migrate;
+mod once;
+mod proof;
 mod sessions;
 mod tokens;
 mod unit_of_work;

@@ -8,15 +8,18 @@ mod query;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
 use matchit::Params;
-use nexo_core::Peer;
-use nexo_core::model::{ErrorCode, Id, ListParams};
+use nexo_core::model::{Entity, ErrorCode, Id};
+use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Outcome};
+
+pub(crate) use query::ListCall;
 
 /// A request on its way to its handler: the head, checked, and the body, not
 /// yet read.
@@ -58,9 +61,9 @@ impl<'a> Call<'a> {
         text.parse().map_err(|_| Failure::of(ErrorCode::NotFound))
     }
 
-    /// The page that a list call asks for.
-    pub(crate) fn list_params(&self) -> Outcome<ListParams> {
-        query::list_params(self.parts.uri.query().unwrap_or_default())
+    /// What a list call asks for.
+    pub(crate) fn list<T: Entity>(&self) -> Outcome<ListCall<T>> {
+        query::list_call(self.parts.uri.query().unwrap_or_default())
     }
 
     /// The version that the row must still have, if the caller named one.
@@ -73,10 +76,27 @@ impl<'a> Call<'a> {
         etag::if_none_match(&self.parts.headers, version)
     }
 
-    /// The JSON body.
-    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Outcome<T> {
+    /// The caller's name for this request, of whose body this is.
+    pub(crate) fn idempotency_key(&self, body: &[u8]) -> Outcome<Option<IdempotencyKey>> {
+        let mut values = self.parts.headers.get_all("idempotency-key").iter();
+        let key = match (values.next(), values.next()) {
+            (None, _) => return Ok(None),
+            (Some(key), None) => key.to_str().unwrap_or_default(),
+            _ => "",
+        };
+        let request = [self.parts.method.as_str(), self.parts.uri.path()].map(str::as_bytes);
+        Ok(Some(IdempotencyKey::new(key, &[request[0], request[1], body])?))
+    }
+
+    /// The JSON body, and the bytes that it was read from.
+    pub(crate) async fn json_and_bytes<T: DeserializeOwned>(&mut self) -> Outcome<(T, Bytes)> {
         json::expect_json(&self.parts.method, &self.parts.headers)?;
         let bytes = body::read(&mut self.body, self.body_timeout).await?;
-        json::parse(&bytes)
+        Ok((json::parse(&bytes)?, bytes))
+    }
+
+    /// The JSON body.
+    pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Outcome<T> {
+        Ok(self.json_and_bytes().await?.0)
     }
 }

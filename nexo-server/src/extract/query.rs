@@ -1,41 +1,34 @@
 //! Query parameters of a list.
 
-use nexo_core::model::{ErrorCode, ListParams, MAX_LIMIT, Sort};
+use nexo_core::model::{Entity, ErrorCode, ListParams};
 
 use crate::failure::{Failure, Outcome};
 
-/// Reads `limit`, `cursor` and `sort`; each once at most, and nothing else.
-pub(super) fn list_params(query: &str) -> Outcome<ListParams> {
-    let mut params = ListParams::default();
+/// The most fields that `fields` may name.
+const MAX_FIELDS: usize = 100;
+
+/// What a list call asks for: the rows, and which of their fields.
+#[derive(Debug)]
+pub(crate) struct ListCall<T: Entity> {
+    pub(crate) params: ListParams<T>,
+    /// All of them if empty.
+    pub(crate) fields: Vec<String>,
+}
+
+/// Reads the parameters of [`ListParams`] and `fields`, and nothing else.
+pub(super) fn list_call<T: Entity>(query: &str) -> Outcome<ListCall<T>> {
+    let mut call = ListCall { params: ListParams::default(), fields: Vec::new() };
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let again = match &*name {
-            "limit" => params.limit.replace(limit(&value)?).is_some(),
-            "cursor" => params.cursor.replace(value.into_owned()).is_some(),
-            "sort" => params.sort.replace(Sort::parse(&value)).is_some(),
-            _ => {
-                return Err(refused(format!(
-                    "unknown parameter {:?}; known are limit, cursor and sort",
-                    excerpt(&name)
-                )));
+        if name == "fields" {
+            call.fields.extend(value.split(',').map(str::to_owned));
+            if call.fields.len() > MAX_FIELDS {
+                return Err(refused(format!("fields can name at most {MAX_FIELDS} fields")));
             }
-        };
-        if again {
-            return Err(refused(format!("the parameter {name:?} is given twice")));
+        } else {
+            call.params.accept(&name, &value).map_err(refused)?;
         }
     }
-    Ok(params)
-}
-
-fn limit(value: &str) -> Outcome<u16> {
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if digits { value.parse().ok() } else { None };
-    number
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| refused(format!("limit must be a number from 1 to {MAX_LIMIT}")))
-}
-
-fn excerpt(name: &str) -> String {
-    name.chars().take(40).collect()
+    Ok(call)
 }
 
 fn refused(detail: String) -> Failure {
@@ -44,35 +37,28 @@ fn refused(detail: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use nexo_core::model::{Client, Sort};
+
     use super::*;
 
     #[test]
-    fn each_parameter_once() {
-        let params = list_params("limit=20&sort=-name&cursor=a%2Bb").expect("a good query");
-        assert_eq!(params.limit, Some(20));
-        assert_eq!(params.cursor.as_deref(), Some("a+b"));
-        assert_eq!(params.sort, Some(Sort { column: "name".into(), descending: true }));
-        assert_eq!(list_params("").expect("no query"), ListParams::default());
+    fn parameters_are_decoded() {
+        let query = "limit=20&sort=-name&cursor=a%2Bb&fields=id,name&fields=email&name=A%26B";
+        let call = list_call::<Client>(query).expect("a good query");
+        assert_eq!(call.params.limit, Some(20));
+        assert_eq!(call.params.cursor.as_deref(), Some("a+b"));
+        assert_eq!(call.params.sort, Some(Sort { column: "name".into(), descending: true }));
+        assert_eq!(call.params.filter.name.values, ["A&B"]);
+        assert_eq!(call.fields, ["id", "name", "email"]);
+        let none = list_call::<Client>("").expect("no query");
+        assert_eq!((none.params, none.fields), (ListParams::default(), Vec::new()));
     }
 
     #[test]
     fn everything_else_is_refused() {
-        let bad = [
-            "limit=0",
-            "limit=201",
-            "limit=",
-            "limit=+5",
-            "limit=-1",
-            "limit=5.0",
-            "limit=99999",
-            "limit=1&limit=1",
-            "sort=name&sort=name",
-            "offset=3",
-            "Limit=3",
-            "=",
-        ];
-        for query in bad {
-            let failure = list_params(query).expect_err(query);
+        let many = format!("fields={}", "a,".repeat(MAX_FIELDS));
+        for query in ["limit=0", "offset=3", "=", "status=gone", &many] {
+            let failure = list_call::<Client>(query).expect_err(query);
             assert_eq!(failure.code(), ErrorCode::InvalidQuery, "{query}");
         }
     }

@@ -14,10 +14,12 @@ use http::{HeaderValue, Method};
 use crate::config::HttpConfig;
 use crate::respond::Reply;
 
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, if-match, if-none-match, x-request-id");
-const REPLY_HEADERS: HeaderValue =
-    HeaderValue::from_static("allow, etag, location, retry-after, x-request-id");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id",
+);
+const REPLY_HEADERS: HeaderValue = HeaderValue::from_static(
+    "allow, etag, idempotency-replayed, location, retry-after, x-request-id",
+);
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// Adds what the caller's origin may see. A preflight is an `OPTIONS` request,

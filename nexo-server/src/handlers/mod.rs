@@ -2,5 +2,6 @@
 
 pub(crate) mod auth;
 pub(crate) mod crud;
+mod fields;
 pub(crate) mod health;
 pub(crate) mod keys;

@@ -3,8 +3,9 @@
 mod problem;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, ETAG, HeaderName, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
+use nexo_core::Once;
 use nexo_core::model::Entity;
 use serde::Serialize;
 
@@ -15,6 +16,8 @@ pub(crate) use problem::problem;
 /// A whole answer; bodies are always in memory.
 pub(crate) type Reply = Response<Bytes>;
 
+/// On an answer that repeats the first one to its idempotency key.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 200 with a value.
@@ -42,6 +45,16 @@ pub(crate) fn created_row<T: Entity>(collection: &str, row: &T) -> Outcome<Reply
     let headers = reply.headers_mut();
     headers.insert(LOCATION, location);
     headers.insert(ETAG, etag(row.version()));
+    Ok(reply)
+}
+
+/// The answer of work that is done once, marked if it was given before.
+pub(crate) fn once<T>(work: Once<T>, answer: impl FnOnce(&T) -> Outcome<Reply>) -> Outcome<Reply> {
+    let is_before = work.is_before();
+    let mut reply = answer(&work.into_inner())?;
+    if is_before {
+        reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     Ok(reply)
 }
 

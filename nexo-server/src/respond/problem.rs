@@ -83,6 +83,12 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
             (S::REQUEST_TIMEOUT, "Request timeout", "the request took too long to arrive")
         }
         E::Conflict => (S::CONFLICT, "Conflict", "it collides with what is stored"),
+        E::InUse => (S::CONFLICT, "In use", "other records refer to it; it can be archived"),
+        E::IdempotencyKeyReused => (
+            S::UNPROCESSABLE_ENTITY,
+            "Idempotency key reused",
+            "the idempotency key was used for another request",
+        ),
         E::EmailTaken => {
             (S::CONFLICT, "E-mail address taken", "this e-mail address is registered already")
         }

@@ -36,9 +36,11 @@ async fn the_life_of_a_client() {
         x-request-id: [id]
         {
           "address": "1 Dorset Street\nLondon",
+          "archived_at": null,
           "created_at": "[time]",
           "created_by": "[id]",
           "email": "charles@babbage.example",
+          "external_id": null,
           "id": "[id]",
           "kind": "company",
           "name": "Babbage & Sons",

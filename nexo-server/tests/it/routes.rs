@@ -1,10 +1,18 @@
 //! What every row of the route table holds, also those added later.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use nexo_server::routes::{Access, Route, table};
 use serde_json::{Value, json};
 
 use crate::harness::{TestServer, User};
 use crate::wire::Reply;
+
+/// Another one each time, so that no two records collide.
+fn number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// A body that a route would accept, so that nothing but its guard refuses.
 fn body(route: &Route) -> Value {
@@ -14,7 +22,7 @@ fn body(route: &Route) -> Value {
         (_, "/api/auth/password") => {
             json!({ "current_password": "x", "new_password": "some long new pass phrase" })
         }
-        _ => route.example_body().unwrap_or(Value::Null),
+        _ => route.example_body(number()).unwrap_or(Value::Null),
     }
 }
 
@@ -68,7 +76,7 @@ async fn a_row_of_another_account_is_as_missing_as_any() {
     let random = uuid::Uuid::now_v7().to_string();
     let mut routes = 0;
     for route in tenant_routes().filter(|route| route.path().contains("{id}")) {
-        let collection = route.path().strip_suffix("/{id}").unwrap();
+        let (collection, _) = route.path().split_once("/{id}").unwrap();
         let create = tenant_routes()
             .find(|other| other.path() == collection && other.method() == "POST")
             .unwrap_or_else(|| panic!("{collection} has no POST"));

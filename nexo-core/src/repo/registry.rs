@@ -1,0 +1,31 @@
+//! A table of the crate, whatever its entity.
+
+use super::table::{Reference, Table};
+
+/// A registered table. Whatever must hold for every table is asked of these:
+/// who refers to a record, and with the feature `testing`, everything that the
+/// proof of isolation tries.
+#[derive(Debug)]
+pub struct RegisteredTable {
+    /// The table, with its schema.
+    pub name: &'static str,
+    /// The collection's segment in a URL.
+    pub collection: &'static str,
+    /// The columns that refer to other records.
+    pub references: &'static [Reference],
+    /// How tests reach the entity.
+    #[cfg(feature = "testing")]
+    pub(crate) probe: crate::testing::Probe,
+}
+
+impl RegisteredTable {
+    pub(crate) fn of<T: Table>() -> Self {
+        Self {
+            name: T::NAME,
+            collection: T::COLLECTION,
+            references: T::REFERENCES,
+            #[cfg(feature = "testing")]
+            probe: crate::testing::Probe::of::<T>(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Suppliers in the database.
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error as PgError, Row};
+
+use super::cursor::{SortKey, SortKind};
+use super::patch::says;
+use super::table::{CREATED, Order, Table, UPDATED, row_statements};
+use crate::model::{NewSupplier, Supplier, SupplierPatch};
+
+/// The columns of every row that is read, in the order of `from_row`.
+macro_rules! columns {
+    () => {
+        "id, external_id, company, category, contact_person, email, phone, address, tax_id, \
+         payment_terms, rating, status, version, created_at, created_by, updated_at, \
+         archived_at"
+    };
+}
+
+impl Table for Supplier {
+    row_statements!("nexo.suppliers", columns!());
+
+    const INSERT: &'static str = concat!(
+        "insert into nexo.suppliers
+            (account_id, id, created_by, external_id, company, category, contact_person, email, phone, address,
+             tax_id, payment_terms, rating, status)
+         values ($1, $2, $3, $4, $5, $6, $7, lower(btrim($8)), $9, $10, $11, $12, $13, $14)
+         returning ",
+        columns!()
+    );
+
+    const REPLACE: &'static str = concat!(
+        "update nexo.suppliers
+         set external_id = $4, company = $5, category = $6, contact_person = $7, email = lower(btrim($8)), phone
+             = $9, address = $10, tax_id = $11, payment_terms = $12, rating = $13, status = $14, version =
+             version + 1, updated_at = now()
+         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         returning ",
+        columns!()
+    );
+
+    const PATCH: &'static str = concat!(
+        "update nexo.suppliers
+         set external_id    = case when $4 then $5 else external_id end,
+             company        = coalesce($6, company),
+             category       = case when $7 then $8 else category end,
+             contact_person = case when $9 then $10 else contact_person end,
+             email          = case when $11 then lower(btrim($12)) else email end,
+             phone          = case when $13 then $14 else phone end,
+             address        = case when $15 then $16 else address end,
+             tax_id         = case when $17 then $18 else tax_id end,
+             payment_terms  = case when $19 then $20 else payment_terms end,
+             rating         = case when $21 then $22 else rating end,
+             status         = coalesce($23, status),
+             version = version + 1, updated_at = now()
+         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         returning ",
+        columns!()
+    );
+
+    const ORDERS: &'static [Order] =
+        &[CREATED, UPDATED, Order { name: "company", column: "company", kind: SortKind::Text }];
+
+    const MERGED: &'static [(&'static str, &'static str)] =
+        &[("status", "created_at"), ("category", "created_at")];
+
+    fn from_row(row: &Row) -> Result<Self, PgError> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            external_id: row.try_get(1)?,
+            company: row.try_get(2)?,
+            category: row.try_get(3)?,
+            contact_person: row.try_get(4)?,
+            email: row.try_get(5)?,
+            phone: row.try_get(6)?,
+            address: row.try_get(7)?,
+            tax_id: row.try_get(8)?,
+            payment_terms: row.try_get(9)?,
+            rating: row.try_get(10)?,
+            status: row.try_get(11)?,
+            version: row.try_get(12)?,
+            created_at: row.try_get(13)?,
+            created_by: row.try_get(14)?,
+            updated_at: row.try_get(15)?,
+            archived_at: row.try_get(16)?,
+        })
+    }
+
+    fn new_params(new: &NewSupplier) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &new.external_id,
+            &new.company,
+            &new.category,
+            &new.contact_person,
+            &new.email,
+            &new.phone,
+            &new.address,
+            &new.tax_id,
+            &new.payment_terms,
+            &new.rating,
+            &new.status,
+        ]
+    }
+
+    fn patch_params(patch: &SupplierPatch) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            says(&patch.external_id),
+            &patch.external_id,
+            &patch.company,
+            says(&patch.category),
+            &patch.category,
+            says(&patch.contact_person),
+            &patch.contact_person,
+            says(&patch.email),
+            &patch.email,
+            says(&patch.phone),
+            &patch.phone,
+            says(&patch.address),
+            &patch.address,
+            says(&patch.tax_id),
+            &patch.tax_id,
+            says(&patch.payment_terms),
+            &patch.payment_terms,
+            says(&patch.rating),
+            &patch.rating,
+            &patch.status,
+        ]
+    }
+
+    fn sort_key(&self, order: &str) -> SortKey {
+        match order {
+            "updated_at" => SortKey::Time(self.updated_at),
+            "company" => SortKey::Text(self.company.clone()),
+            _ => SortKey::Time(self.created_at),
+        }
+    }
+}

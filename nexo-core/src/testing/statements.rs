@@ -1,0 +1,153 @@
+//! The statements of a table, each as the one path would run it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::probe::Seen;
+use crate::model::{Account, Filters, Id, ListParams};
+use crate::repo::lists::{Conditions, Cursor, Statement, count, expansion, page};
+use crate::repo::{Day, Order, SortKey, SortKind, Table};
+
+/// The texts of all statements. `record` is one of the table, as JSON.
+pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
+    let mut texts: Vec<String> =
+        [T::INSERT, T::GET, T::REPLACE, T::PATCH, T::DELETE, T::ARCHIVE, T::RESTORE, T::EXISTS]
+            .map(str::to_owned)
+            .into();
+    texts.extend(T::REFERENCES.iter().map(|reference| reference.count.to_owned()));
+    let fetch = 100;
+    for list in lists::<T>(Id::new(), record) {
+        let conditions = Conditions::of(&list.params);
+        let page = list.page(&conditions, &fetch);
+        texts.extend(T::EXPANSIONS.iter().map(|each| expansion(&page, each).sql));
+        texts.push(page.sql);
+        texts.extend([true, false].map(|bounded| count::<T>(&conditions, bounded).sql));
+    }
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// Runs every statement but INSERT on a row, and each list in which it stands,
+/// with `account` as `$1`, in the transaction that the connection is in; each
+/// is undone.
+pub(super) async fn run<T: Table>(
+    connection: &Client,
+    account: Id<Account>,
+    id: Uuid,
+    record: &Value,
+) -> Vec<Seen> {
+    let new = T::example(u32::MAX);
+    let patch: T::Patch = serde_json::from_str("{}").expect("an empty patch");
+    let (any_version, fetch) = (None::<i64>, 100);
+    let one: [&(dyn ToSql + Sync); 2] = [&account, &id];
+    let version: [&(dyn ToSql + Sync); 3] = [&account, &id, &any_version];
+    let mut calls: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> =
+        vec![(T::GET, one.to_vec()), (T::EXISTS, one.to_vec())];
+    calls.extend([T::DELETE, T::ARCHIVE, T::RESTORE].map(|sql| (sql, version.to_vec())));
+    calls.push((T::REPLACE, [&version[..], &T::new_params(&new)].concat()));
+    calls.push((T::PATCH, [&version[..], &T::patch_params(&patch)].concat()));
+
+    let mut seen = Vec::new();
+    for (sql, params) in calls {
+        connection.batch_execute("savepoint one").await.expect("in a transaction");
+        let rows = connection.query(sql, &params).await;
+        seen.push((sql.to_owned(), rows.unwrap_or_else(|e| panic!("{sql}: {e:?}")).len()));
+        connection.batch_execute("rollback to savepoint one").await.expect("undone");
+    }
+    for list in lists::<T>(account, record) {
+        let conditions = Conditions::of(&list.params);
+        let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
+        let params = std::iter::once(&account as &(dyn ToSql + Sync)).chain(params);
+        let typed: Vec<_> = params.zip(types).collect();
+        let rows = connection.query_typed(&sql, &typed).await;
+        let rows = rows.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        seen.push((sql, rows.len()));
+    }
+    seen
+}
+
+/// A list in which the record stands.
+struct List<T: Table> {
+    params: ListParams<T>,
+    order: &'static Order,
+    descending: bool,
+    after: Option<Cursor>,
+}
+
+impl<T: Table> List<T> {
+    fn page<'a>(&'a self, conditions: &Conditions<'a>, fetch: &'a i64) -> Statement<'a> {
+        page::<T>(conditions, self.order, self.descending, self.after.as_ref(), fetch)
+    }
+}
+
+/// Every order, both ways, from the first row and after a place before it,
+/// without a filter and with each filter that the record passes.
+fn lists<T: Table>(account: Id<Account>, record: &Value) -> Vec<List<T>> {
+    let mut filters = vec![ListParams::<T>::default()];
+    for name in T::Filter::NAMES {
+        filters.extend(passing(name, &record[*name]));
+    }
+    let mut lists = Vec::new();
+    for params in filters {
+        for order in T::ORDERS {
+            for descending in [true, false] {
+                for after in [None, Some(before::<T>(account, order, descending))] {
+                    lists.push(List { params: params.clone(), order, descending, after });
+                }
+            }
+        }
+    }
+    lists
+}
+
+/// The filters of one field that a row with this value passes.
+fn passing<T: Table>(name: &str, value: &Value) -> Vec<ListParams<T>> {
+    let one = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let null = format!("{name}.null");
+    let tries: Vec<Vec<(String, &str)>> = if value.is_null() {
+        vec![vec![(null, "true")]]
+    } else {
+        let bounds = ["gte", "lte"].map(|bound| (format!("{name}.{bound}"), one.as_str()));
+        vec![
+            vec![(null, "false")],
+            vec![(name.to_owned(), &one)],
+            vec![(name.to_owned(), &one); 2],
+            vec![(name.to_owned(), &one), (format!("{name}.null"), "true")],
+            bounds.into(),
+        ]
+    };
+    let read = |query: Vec<(String, &str)>| {
+        let mut params = ListParams::default();
+        query.iter().try_for_each(|(name, value)| params.accept(name, value)).ok()?;
+        Some(params)
+    };
+    // A field takes values or bounds, never both.
+    tries.into_iter().filter_map(read).collect()
+}
+
+/// A place before every row of an order.
+fn before<T: Table>(account: Id<Account>, order: &Order, descending: bool) -> Cursor {
+    const YEAR_2100: i64 = 4_102_444_800;
+    let far = Timestamp::from_second(YEAR_2100).expect("a time");
+    let key = match (order.kind, descending) {
+        (SortKind::Time, true) => SortKey::Time(far),
+        (SortKind::Time, false) => SortKey::Time(Timestamp::UNIX_EPOCH),
+        (SortKind::Text, true) => SortKey::Text("zzzzzzzz".to_owned()),
+        (SortKind::Text, false) => SortKey::Text(String::new()),
+        (SortKind::Int, true) => SortKey::Int(i16::MAX),
+        (SortKind::Int, false) => SortKey::Int(i16::MIN),
+        (SortKind::Date, true) => SortKey::Date(Day(None)),
+        (SortKind::Date, false) => SortKey::Date(Day(Some(jiff::civil::date(1, 1, 1)))),
+    };
+    let id = if descending { Uuid::max() } else { Uuid::nil() };
+    let (collection, order) = (T::COLLECTION.to_owned(), order.name.to_owned());
+    Cursor { account, collection, order, key, id }
+}
