@@ -49,9 +49,11 @@ create index tasks_priority_sort on nexo.tasks (account_id, priority_sort, id) w
 create index tasks_status on nexo.tasks (account_id, status, created_at, id) where archived_at is null;
 create index tasks_status_due on nexo.tasks (account_id, status, due_on_sort, id) where archived_at is null;
 create index tasks_priority on nexo.tasks (account_id, priority, created_at, id) where archived_at is null;
+create index tasks_priority_priority on nexo.tasks (account_id, priority, priority_sort, id) where archived_at is null;
 create index tasks_completed on nexo.tasks (account_id, completed_at, id) where archived_at is null;
 create index tasks_assignee on nexo.tasks (account_id, assignee_id, created_at, id) where archived_at is null;
 create index tasks_assignee_due on nexo.tasks (account_id, assignee_id, due_on_sort, id) where archived_at is null;
+create index tasks_project_due on nexo.tasks (account_id, project_id, due_on_sort, id) where archived_at is null;
 create index tasks_project on nexo.tasks (account_id, project_id, created_at, id);
 create index tasks_parent on nexo.tasks (account_id, parent_id, created_at, id);
 create index tasks_assignee_employee on nexo.tasks (account_id, assignee_employee_id);

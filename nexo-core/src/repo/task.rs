@@ -9,12 +9,13 @@ use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, row_sta
 use crate::model::{Employee, NewTask, Professional, Project, Task, TaskPatch, TaskPriority};
 
 /// The columns of every row that is read, in the order of `from_row`; the last
-/// one only lets lists be merged by it.
+/// two only let lists be merged by them.
 macro_rules! columns {
     () => {
         "id, external_id, project_id, parent_id, title, description, status, priority, \
          assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours, \
-         completed_at, version, created_at, created_by, updated_at, archived_at, due_on_sort"
+         completed_at, version, created_at, created_by, updated_at, archived_at, due_on_sort, \
+         priority_sort"
     };
 }
 
@@ -76,6 +77,8 @@ impl Table for Task {
         ("assignee_id", "created_at"),
         ("status", "due_on"),
         ("assignee_id", "due_on"),
+        ("project_id", "due_on"),
+        ("priority", "priority"),
     ];
 
     const REFERENCES: &'static [Reference] = &[

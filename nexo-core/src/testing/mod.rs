@@ -19,6 +19,7 @@ use crate::{AuthConfig, Authenticator, Database, DatabaseConfig};
 
 pub(crate) use probe::Probe;
 pub use probe::{Operation, Seen, id_of};
+pub use statements::ListPlan;
 pub use tenants::{PASSWORD, Tenant, credentials};
 
 const TEMPLATE: &str = "nexo_template";

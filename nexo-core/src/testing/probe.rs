@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::statements;
+use super::statements::{self, ListPlan};
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Filters, Id, ListParams};
 use crate::repo::{RegisteredTable, Table};
@@ -18,6 +18,7 @@ use crate::{Database, TenantScope};
 
 type Work<'a, R> = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
 type Run = for<'a> fn(&'a Client, Id<Account>, Uuid, &'a Value) -> Work<'a, Vec<Seen>>;
+type Plans = for<'a> fn(&'a Client, Id<Account>, &'a Value) -> Work<'a, Vec<ListPlan>>;
 /// A statement and how many rows it gave.
 pub type Seen = (String, usize);
 
@@ -52,6 +53,7 @@ pub(crate) struct Probe {
     texts: fn(&Value) -> Vec<String>,
     perform: for<'a> fn(&'a Database, &'a TenantScope, Operation) -> Work<'a, Result<Value>>,
     run: Run,
+    plans: Plans,
 }
 
 impl Probe {
@@ -68,6 +70,9 @@ impl Probe {
             },
             run: |connection, account, id, record| {
                 Box::pin(statements::run::<T>(connection, account, id, record))
+            },
+            plans: |connection, account, record| {
+                Box::pin(statements::plans::<T>(connection, account, record))
             },
         }
     }
@@ -149,6 +154,16 @@ impl RegisteredTable {
         record: &Value,
     ) -> Vec<Seen> {
         (self.probe.run)(connection, account, id_of(record), record).await
+    }
+
+    /// How PostgreSQL runs every list in which this record stands.
+    pub async fn plans(
+        &self,
+        connection: &Client,
+        account: Id<Account>,
+        record: &Value,
+    ) -> Vec<ListPlan> {
+        (self.probe.plans)(connection, account, record).await
     }
 }
 

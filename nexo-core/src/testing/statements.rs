@@ -70,8 +70,43 @@ pub(super) async fn run<T: Table>(
     seen
 }
 
+/// How PostgreSQL runs a list.
+#[derive(Debug)]
+pub struct ListPlan {
+    /// The statement.
+    pub sql: String,
+    /// Whether one index gives the rows of its filter in its order.
+    pub is_covered: bool,
+    /// What `explain (analyze, format json)` says.
+    pub plan: Value,
+}
+
+/// Explains every list in which the record stands, in the transaction that the
+/// connection is in.
+pub(super) async fn plans<T: Table>(
+    connection: &Client,
+    account: Id<Account>,
+    record: &Value,
+) -> Vec<ListPlan> {
+    let mut plans = Vec::new();
+    let fetch = 51;
+    for list in lists::<T>(account, record) {
+        let conditions = Conditions::of(&list.params);
+        let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
+        let params = std::iter::once(&account as &(dyn ToSql + Sync)).chain(params);
+        let typed: Vec<_> = params.zip(types).collect();
+        let explain = format!("explain (analyze, format json) {sql}");
+        let rows = connection.query_typed(&explain, &typed).await;
+        let plan = rows.unwrap_or_else(|e| panic!("{sql}: {e:?}"))[0].get(0);
+        plans.push(ListPlan { sql, is_covered: list.is_covered(), plan });
+    }
+    plans
+}
+
 /// A list in which the record stands.
 struct List<T: Table> {
+    /// The field that it is filtered by, and with what bounds.
+    filter: Option<(&'static str, &'static [&'static str])>,
     params: ListParams<T>,
     order: &'static Order,
     descending: bool,
@@ -79,6 +114,19 @@ struct List<T: Table> {
 }
 
 impl<T: Table> List<T> {
+    fn is_covered(&self) -> bool {
+        match self.filter {
+            None => true,
+            // What is neither equal nor bounded is a walk through the order.
+            Some((_, bounds)) if bounds.contains(&"null") => false,
+            Some((name, _)) => {
+                let ordered = T::MERGED.contains(&(name, self.order.name));
+                let by_itself = self.order.name == T::ORDERS[0].name || self.order.name == name;
+                ordered || by_itself
+            }
+        }
+    }
+
     fn page<'a>(&'a self, conditions: &Conditions<'a>, fetch: &'a i64) -> Statement<'a> {
         page::<T>(conditions, self.order, self.descending, self.after.as_ref(), fetch)
     }
@@ -87,16 +135,22 @@ impl<T: Table> List<T> {
 /// Every order, both ways, from the first row and after a place before it,
 /// without a filter and with each filter that the record passes.
 fn lists<T: Table>(account: Id<Account>, record: &Value) -> Vec<List<T>> {
-    let mut filters = vec![ListParams::<T>::default()];
+    let mut filters = vec![(None, ListParams::<T>::default())];
     for name in T::Filter::NAMES {
-        filters.extend(passing(name, &record[*name]));
+        let passing = passing::<T>(name, &record[*name]);
+        filters.extend(passing.into_iter().map(|(bounds, list)| (Some((*name, bounds)), list)));
     }
     let mut lists = Vec::new();
-    for params in filters {
+    for (filter, params) in filters {
         for order in T::ORDERS {
+            // The same rows as without "or null": such a column has none.
+            if filter == Some((order.name, &["", "null"])) {
+                continue;
+            }
             for descending in [true, false] {
                 for after in [None, Some(before::<T>(account, order, descending))] {
-                    lists.push(List { params: params.clone(), order, descending, after });
+                    let params = params.clone();
+                    lists.push(List { filter, params, order, descending, after });
                 }
             }
         }
@@ -104,33 +158,39 @@ fn lists<T: Table>(account: Id<Account>, record: &Value) -> Vec<List<T>> {
     lists
 }
 
+/// Bounds of a field, and parameters that a row passes.
+type Passing<T> = (&'static [&'static str], ListParams<T>);
+
 /// The filters of one field that a row with this value passes.
-fn passing<T: Table>(name: &str, value: &Value) -> Vec<ListParams<T>> {
+fn passing<T: Table>(name: &str, value: &Value) -> Vec<Passing<T>> {
     let one = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let null = format!("{name}.null");
-    let tries: Vec<Vec<(String, &str)>> = if value.is_null() {
-        vec![vec![(null, "true")]]
+    // "" is equality, "" twice a set of values.
+    let tries: &[&'static [&'static str]] = if value.is_null() {
+        &[&["null"]]
     } else {
-        let bounds = ["gte", "lte"].map(|bound| (format!("{name}.{bound}"), one.as_str()));
-        vec![
-            vec![(null, "false")],
-            vec![(name.to_owned(), &one)],
-            vec![(name.to_owned(), &one); 2],
-            vec![(name.to_owned(), &one), (format!("{name}.null"), "true")],
-            bounds.into(),
-        ]
+        &[&["null"], &[""], &["", ""], &["", "null"], &["gte", "lte"]]
     };
-    let read = |query: Vec<(String, &str)>| {
+    let read = |bounds: &&'static [&'static str]| {
         let mut params = ListParams::default();
-        query.iter().try_for_each(|(name, value)| params.accept(name, value)).ok()?;
-        Some(params)
+        for bound in *bounds {
+            let (name, value) = match *bound {
+                "" => (name.to_owned(), one.as_str()),
+                "null" if bounds.len() == 1 && !value.is_null() => {
+                    (format!("{name}.null"), "false")
+                }
+                "null" => (format!("{name}.null"), "true"),
+                bound => (format!("{name}.{bound}"), one.as_str()),
+            };
+            params.accept(&name, value).ok()?;
+        }
+        Some((*bounds, params))
     };
     // A field takes values or bounds, never both.
-    tries.into_iter().filter_map(read).collect()
+    tries.iter().filter_map(read).collect()
 }
 
 /// A place before every row of an order.
