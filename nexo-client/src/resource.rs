@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use nexo_core::model::{Entity, Id, ListParams, Page};
+use nexo_core::model::{Batch, BatchResult, Entity, Id, ListParams, Page};
 use reqwest::Method;
 
 use crate::Nexo;
@@ -48,6 +48,31 @@ impl<T: Entity> Resource<T> {
     pub async fn create_once(&self, key: &str, new: &T::New) -> Result<T> {
         let request = self.nexo.request(Method::POST, collection::<T>()).json(new);
         request.idempotency_key(key).send().await
+    }
+
+    /// Does up to [`MAX_BATCH`](nexo_core::model::MAX_BATCH) operations in one
+    /// call: all of them or none, or each that can be done. It has an
+    /// idempotency key of its own, as [`create`](Self::create) has.
+    ///
+    /// ```no_run
+    /// # use nexo_client::{Nexo, Result};
+    /// # use nexo_client::model::{Batch, BatchMode, BatchOperation, NewClient};
+    /// # async fn example(nexo: &Nexo, names: Vec<String>) -> Result<()> {
+    /// let create = |name| BatchOperation::Create { record: NewClient::named(name) };
+    /// let operations = names.into_iter().map(create).collect();
+    /// let done = nexo.clients().batch(&Batch { mode: BatchMode::Each, operations }).await?;
+    /// println!("{} created, {} refused", done.succeeded, done.failed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// For an atomic batch those of its first operation that cannot be done,
+    /// with its place as the path of the field.
+    pub async fn batch(&self, batch: &Batch<T>) -> Result<BatchResult<T>> {
+        let path = format!("{}/batch", collection::<T>());
+        let request = self.nexo.request(Method::POST, path).json(batch);
+        request.idempotency_key(&Id::<T>::new().to_string()).send().await
     }
 
     /// Reads a record.

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{ErrorCode, FieldError};
+use crate::model::{ErrorCode, FieldCode, FieldError};
 
 /// What an operation of this crate answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,6 +72,33 @@ impl Error {
 
     pub(crate) fn session_ended() -> Self {
         Self::new(ErrorCode::SessionEnded, "the session was ended; log in again")
+    }
+
+    /// The same error of a part of what was given: its fields are told by their
+    /// path in the whole.
+    #[must_use]
+    pub(crate) fn within(mut self, path: &str) -> Self {
+        if path.is_empty() {
+            return self;
+        }
+        for field in &mut self.0.fields {
+            field.field = format!("{path}.{}", field.field);
+        }
+        if self.0.fields.is_empty() {
+            let code = match self.0.code {
+                ErrorCode::NotFound => FieldCode::UnknownReference,
+                ErrorCode::InUse => FieldCode::InUse,
+                _ => FieldCode::Conflict,
+            };
+            self.0.fields.push(FieldError::new(path, code, self.0.detail.clone()));
+        }
+        self.0.detail = match self.0.fields.as_slice() {
+            [one] if self.0.code == ErrorCode::ValidationFailed => {
+                format!("{} {}", one.field, one.message).into()
+            }
+            _ => format!("{path}: {}", self.0.detail).into(),
+        };
+        self
     }
 
     #[must_use]

@@ -67,7 +67,9 @@ pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
-pub use repo::{Day, Expansion, Keyed, Order, Reference, Repository, SortKey, SortKind, Table};
+pub use repo::{
+    Day, Expansion, Keyed, Order, Reference, Repository, SortKey, SortKind, Table, Upsert,
+};
 #[cfg(feature = "db")]
 pub use tenant::TenantScope;
 #[cfg(feature = "db")]

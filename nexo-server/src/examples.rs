@@ -1,7 +1,8 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    Entity, LoginRequest, PasswordChange, ProfilePatch, RefreshRequest, RegisterRequest,
+    Batch, BatchMode, BatchOperation, Entity, LoginRequest, PasswordChange, ProfilePatch,
+    RefreshRequest, RegisterRequest,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -40,6 +41,12 @@ pub(crate) fn password(_: u32) -> Value {
 /// For creating and for replacing; and, since it names every field, as a patch.
 pub(crate) fn entity<T: Entity>(number: u32) -> Value {
     json(&T::example(number))
+}
+
+/// A batch of one.
+pub(crate) fn batch<T: Entity>(number: u32) -> Value {
+    let operations = vec![BatchOperation::<T>::Create { record: T::example(number) }];
+    json(&Batch { mode: BatchMode::Each, operations })
 }
 
 fn json<T: Serialize>(value: &T) -> Value {

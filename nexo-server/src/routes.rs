@@ -56,7 +56,7 @@ pub fn table() -> Vec<Route> {
     table
 }
 
-/// The eight routes of an entity, each under its full and its short path.
+/// The nine routes of an entity, each under its full and its short path.
 fn crud<T: Table>() -> impl Iterator<Item = Route> {
     ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
@@ -65,10 +65,14 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
             tenant(Method::GET, all.clone(), |to, scope, call| {
                 Box::pin(crud::list::<T>(to, scope, call))
             }),
-            tenant(Method::POST, all, |to, scope, call| {
+            tenant(Method::POST, all.clone(), |to, scope, call| {
                 Box::pin(crud::create::<T>(to, scope, call))
             })
             .example(examples::entity::<T>),
+            tenant(Method::POST, format!("{all}/batch"), |to, scope, call| {
+                Box::pin(crud::batch::<T>(to, scope, call))
+            })
+            .example(examples::batch::<T>),
             tenant(Method::GET, one.clone(), |to, scope, call| {
                 Box::pin(crud::get::<T>(to, scope, call))
             }),

@@ -14,6 +14,7 @@ mod pool;
 mod roles;
 mod scoped;
 mod sqlstate;
+mod transaction;
 mod unit_of_work;
 
 pub use config::DatabaseConfig;
@@ -27,3 +28,4 @@ pub(crate) use flush::{Access, Call, Plan};
 pub(crate) use identity::Identity;
 pub(crate) use scoped::Executor;
 pub(crate) use sqlstate::translate;
+pub(crate) use transaction::{Answered, Transaction};

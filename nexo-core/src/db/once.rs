@@ -1,23 +1,19 @@
 //! Work that is done once for its key, however often it is asked for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use aws_lc_rs::digest;
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Pool;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_postgres::Row;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::flush::{Access, Call, FlushError, enqueue, prepare, send};
-use super::pool::acquire;
-use super::scoped::{Executor, SESSION_IS_ALIVE, Scoped, bind, explain, opening};
+use super::flush::{Access, Call};
+use super::scoped::{Executor, Scoped};
 use super::sqlstate::translate;
+use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
-use crate::tenant::{Actor, TenantScope};
+use crate::tenant::TenantScope;
 
 /// Fails with a unique violation when the key is there, which aborts the
 /// transaction and with it the work that is sent in the same flush. While the
@@ -43,7 +39,7 @@ const FORGET: &str = "delete from nexo.idempotency_keys
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     key: String,
-    fingerprint: [u8; 32],
+    fingerprint: Vec<u8>,
 }
 
 impl IdempotencyKey {
@@ -69,8 +65,7 @@ impl IdempotencyKey {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let fingerprint = hash.finish().as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Ok(Self { key, fingerprint })
+        Ok(Self { key, fingerprint: hash.finish().as_ref().to_vec() })
     }
 }
 
@@ -97,129 +92,59 @@ impl<R> Once<R> {
     }
 }
 
-/// Does the work and keeps its result under the key, in one transaction; or
-/// gives the result that was kept.
+/// Does the work in one transaction. With a key, its result is kept in the same
+/// transaction, and given again when the key was there already.
 pub(crate) async fn once<R, W>(
     pool: &Pool,
     scope: &TenantScope,
-    key: &IdempotencyKey,
+    key: Option<&IdempotencyKey>,
     work: W,
 ) -> Result<Once<R>>
 where
     R: Serialize + DeserializeOwned,
-    W: AsyncFnOnce(&Claimed) -> Result<R>,
+    W: AsyncFnOnce(&Transaction) -> Result<R>,
 {
-    let claimed = Claimed::new(pool, scope, key).await?;
-    match work(&claimed).await {
+    let claim = key.map(|key| Claim { user: owner_of_key(scope), key: key.clone() });
+    let transaction = Transaction::new(pool, scope, claim).await?;
+    match work(&transaction).await {
         Ok(result) => {
-            claimed.keep(&result).await?;
+            let answer = || serde_json::to_string(&result).expect("wire types always serialise");
+            transaction.commit(answer).await?;
             Ok(Once::Done(result))
         }
-        Err(_) if claimed.was_taken() => {
-            // Back to the pool, so that one request never holds two.
-            drop(claimed);
-            recall(pool, scope, key).await.map(Once::Before)
-        }
-        Err(error) => Err(error),
+        Err(error) => match key {
+            Some(key) if transaction.key_was_taken() => {
+                // Back to the pool, so that one request never holds two.
+                drop(transaction);
+                recall(pool, scope, key).await.map(Once::Before)
+            }
+            _ => Err(error),
+        },
     }
 }
 
-/// A transaction that begins, with its first statements, by claiming the key.
-pub(crate) struct Claimed {
-    connection: Object,
-    scope: TenantScope,
+/// A key that is claimed by a transaction's first statements.
+pub(super) struct Claim {
     user: Uuid,
     key: IdempotencyKey,
-    begun: AtomicBool,
-    ended: bool,
-    taken: AtomicBool,
 }
 
-impl Claimed {
-    async fn new(pool: &Pool, scope: &TenantScope, key: &IdempotencyKey) -> Result<Self> {
-        Ok(Self {
-            connection: acquire(pool).await?,
-            scope: scope.clone(),
-            user: owner_of_key(scope),
-            key: key.clone(),
-            begun: AtomicBool::new(false),
-            ended: false,
-            taken: AtomicBool::new(false),
-        })
+/// A statement and all of its parameters.
+type Statement<'a> = (&'static str, Vec<&'a (dyn ToSql + Sync)>);
+
+impl Claim {
+    pub(super) fn make<'a>(&'a self, account: &'a (dyn ToSql + Sync)) -> [Statement<'a>; 2] {
+        let claim: Vec<&(dyn ToSql + Sync)> =
+            vec![account, &self.user, &self.key.key, &self.key.fingerprint];
+        [(CLAIM, claim), (FORGET, vec![account])]
     }
 
-    fn was_taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    async fn keep(mut self, result: &impl Serialize) -> Result<()> {
-        if !self.begun.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let answer = serde_json::to_string(result).expect("wire types always serialise");
-        let account = self.scope.account_id();
-        let params: [&(dyn ToSql + Sync); 4] = [&account, &self.user, &self.key.key, &answer];
-        let ready = prepare(&self.connection, &[Call::new(ANSWER, &params)]).await?;
-        let kept = send(&self.connection, None, &ready, Some("COMMIT"));
-        // From here on the outcome is the database's.
-        self.ended = true;
-        kept.await.map(drop).map_err(|failed| translate(failed.error))
-    }
-}
-
-impl Executor for Claimed {
-    fn scope(&self) -> &TenantScope {
-        &self.scope
-    }
-
-    async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        let account = self.scope.account_id();
-        let bound = bind(&account, calls);
-        if self.begun.load(Ordering::Relaxed) {
-            let calls: Vec<Call<'_>> =
-                bound.iter().map(|(call, params)| call.with(params)).collect();
-            let ready = prepare(&self.connection, &calls).await?;
-            let sent = send(&self.connection, None, &ready, None).await;
-            return sent.map_err(|failed| translate(failed.error));
-        }
-        let (user, key) = (&self.user, &self.key);
-        let fingerprint = &key.fingerprint[..];
-        let claim: [&(dyn ToSql + Sync); 4] = [&account, user, &key.key, &fingerprint];
-        let forget: [&(dyn ToSql + Sync); 1] = [&account];
-        let mut first = vec![Call::new(CLAIM, &claim), Call::new(FORGET, &forget)];
-        let claim_at = match self.scope.actor() {
-            Actor::System { .. } => 1,
-            Actor::User { .. } => 2,
-        };
-        let session;
-        let alive: [&(dyn ToSql + Sync); 3];
-        if let Actor::User { session: of, .. } = self.scope.actor() {
-            session = of;
-            alive = [&account, &session, user];
-            first.insert(0, Call::new(SESSION_IS_ALIVE, &alive));
-        }
-        let before = first.len();
-        first.extend(bound.iter().map(|(call, params)| call.with(params)));
-        let ready = prepare(&self.connection, &first).await?;
-        self.begun.store(true, Ordering::Relaxed);
-        let opening = opening(&self.scope, Access::Write);
-        let sent = send(&self.connection, Some(&opening), &ready, None).await;
-        sent.map(|mut rows| rows.split_off(before)).map_err(|failed| {
-            let FlushError { position, error } = &failed;
-            if *position == claim_at && error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
-                self.taken.store(true, Ordering::Relaxed);
-            }
-            if claim_at == 2 { explain(failed) } else { translate(failed.error) }
-        })
-    }
-}
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        // Queued before whatever the connection's next user sends.
-        if self.begun.load(Ordering::Relaxed) && !self.ended {
-            enqueue(self.connection.batch_execute("ROLLBACK"));
-        }
+    pub(super) fn keep<'a>(
+        &'a self,
+        account: &'a (dyn ToSql + Sync),
+        answer: &'a String,
+    ) -> Statement<'a> {
+        (ANSWER, vec![account, &self.user, &self.key.key, answer])
     }
 }
 

@@ -12,11 +12,12 @@ use super::config::DatabaseConfig;
 #[cfg(feature = "auth")]
 use super::identity::Identity;
 use super::migrate::{self, chain};
-use super::once::{Claimed, IdempotencyKey, Once, once};
+use super::once::{IdempotencyKey, Once, once};
 use super::pool::{self, acquire};
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
 use super::sqlstate::translate;
+use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
 use super::{catalog, migrate::check_version};
 use crate::error::{Error, Result};
@@ -118,16 +119,16 @@ impl Database {
         Scoped { pool: &self.0.app, scope }
     }
 
-    /// Does the work once for its key.
+    /// Does the work in one transaction, and once for its key if it has one.
     pub(crate) async fn once<R, W>(
         &self,
         scope: &TenantScope,
-        key: &IdempotencyKey,
+        key: Option<&IdempotencyKey>,
         work: W,
     ) -> Result<Once<R>>
     where
         R: Serialize + DeserializeOwned,
-        W: AsyncFnOnce(&Claimed) -> Result<R>,
+        W: AsyncFnOnce(&Transaction) -> Result<R>,
     {
         once(&self.0.app, scope, key, work).await
     }

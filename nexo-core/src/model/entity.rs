@@ -1,5 +1,7 @@
 //! What every entity of the CRM has on the wire.
 
+use std::fmt::Debug;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,11 +11,13 @@ use super::{Filters, Id, Validate};
 ///
 /// Storage is the `Table` trait of the `repo` module, so that the SDK does not
 /// need a database driver to name a client.
-pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + Sized + 'static {
+pub trait Entity:
+    Serialize + DeserializeOwned + Debug + Clone + PartialEq + Send + Sync + Unpin + Sized + 'static
+{
     /// What a caller gives to create or to replace a record.
-    type New: Serialize + DeserializeOwned + Validate + Send + Sync;
+    type New: Content;
     /// What a caller gives to change some fields of a record.
-    type Patch: Serialize + DeserializeOwned + Validate + Send + Sync;
+    type Patch: Content;
     /// What a list can be filtered by.
     type Filter: Filters;
 
@@ -34,4 +38,15 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + Sized + '
     fn id(&self) -> Id<Self>;
     /// The record's version: 1 when created, one more at each change.
     fn version(&self) -> i64;
+}
+
+/// What a caller gives: a value like any other, that can be checked.
+pub trait Content:
+    Serialize + DeserializeOwned + Validate + Debug + Clone + PartialEq + Send + Sync + 'static
+{
+}
+
+impl<T> Content for T where
+    T: Serialize + DeserializeOwned + Validate + Debug + Clone + PartialEq + Send + Sync + 'static
+{
 }

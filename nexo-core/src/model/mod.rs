@@ -8,6 +8,7 @@
 //! value, and ignored in answers, so that a newer server may add some.
 
 mod auth;
+mod batch;
 mod change;
 mod client;
 mod decimal;
@@ -31,12 +32,15 @@ pub use auth::{
     Account, AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RefreshRequest,
     RegisterRequest, Session, TokenType, User,
 };
+pub use batch::{
+    Batch, BatchError, BatchMode, BatchOperation, BatchOutcome, BatchResult, MAX_BATCH,
+};
 pub use change::Change;
 pub use client::{Client, ClientFilter, ClientKind, ClientPatch, ClientStatus, NewClient};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use department::{Department, DepartmentFilter, DepartmentPatch, NewDepartment};
 pub use employee::{Employee, EmployeeFilter, EmployeePatch, EmployeeStatus, NewEmployee};
-pub use entity::Entity;
+pub use entity::{Content, Entity};
 #[cfg(feature = "db")]
 pub use filter::Condition;
 pub use filter::{Comparison, FilterField, Filters, MAX_FILTER_VALUES, OneOf, Within};

@@ -173,6 +173,8 @@ codes! {
         OutOfOrder = "out_of_order",
         /// Smaller or larger than allowed.
         OutOfRange = "out_of_range",
+        /// It collides with what is stored.
+        Conflict = "conflict",
         /// Records of this collection refer to it.
         InUse = "in_use",
     }

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Table, UPDATED, row_statements};
+use super::table::{CREATED, Order, Table, UPDATED, Upsert, row_statements};
 use crate::model::{Client, ClientPatch, NewClient};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -16,26 +16,50 @@ macro_rules! columns {
     };
 }
 
-impl Table for Client {
-    row_statements!("nexo.clients", columns!());
-
-    const INSERT: &'static str = concat!(
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
         "insert into nexo.clients
             (account_id, id, created_by, external_id, name, kind, email, phone, website, address, status, tags,
              notes)
          values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13)
-         returning ",
+         ",
+        $conflict,
+        " returning ",
         columns!()
-    );
+        )
+    };
+}
 
-    const REPLACE: &'static str = concat!(
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
         "update nexo.clients
          set external_id = $4, name = $5, kind = $6, email = lower(btrim($7)), phone = $8, website = $9,
              address = $10, status = $11, tags = $12, notes = $13, version = version + 1, updated_at = now()
-         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
          returning ",
         columns!()
-    );
+        )
+    };
+}
+
+impl Table for Client {
+    row_statements!("nexo.clients", columns!());
+
+    const INSERT: &'static str = insert!("");
+
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[Upsert {
+        key: "external_id",
+        insert: insert!("on conflict (account_id, external_id) do nothing"),
+        replace: replace!("external_id = $4 and id <> $2"),
+    }];
 
     const PATCH: &'static str = concat!(
         "update nexo.clients
@@ -95,6 +119,10 @@ impl Table for Client {
             &new.tags,
             &new.notes,
         ]
+    }
+
+    fn has_key(new: &NewClient, _key: &str) -> bool {
+        new.external_id.is_some()
     }
 
     fn patch_params(patch: &ClientPatch) -> Vec<&(dyn ToSql + Sync)> {

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, row_statements};
+use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
 use crate::model::{Department, DepartmentPatch, Employee, NewDepartment};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -16,24 +16,48 @@ macro_rules! columns {
     };
 }
 
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
+            "insert into nexo.departments
+            (account_id, id, created_by, external_id, name, parent_id, head_id)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         ",
+            $conflict,
+            " returning ",
+            columns!()
+        )
+    };
+}
+
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
+        "update nexo.departments
+         set external_id = $4, name = $5, parent_id = $6, head_id = $7, version = version + 1, updated_at = now()
+         where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
+         returning ",
+        columns!()
+        )
+    };
+}
+
 impl Table for Department {
     row_statements!("nexo.departments", columns!());
 
-    const INSERT: &'static str = concat!(
-        "insert into nexo.departments
-            (account_id, id, created_by, external_id, name, parent_id, head_id)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         returning ",
-        columns!()
-    );
+    const INSERT: &'static str = insert!("");
 
-    const REPLACE: &'static str = concat!(
-        "update nexo.departments
-         set external_id = $4, name = $5, parent_id = $6, head_id = $7, version = version + 1, updated_at = now()
-         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
-    );
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[Upsert {
+        key: "external_id",
+        insert: insert!("on conflict (account_id, external_id) do nothing"),
+        replace: replace!("external_id = $4 and id <> $2"),
+    }];
 
     const PATCH: &'static str = concat!(
         "update nexo.departments
@@ -93,6 +117,10 @@ impl Table for Department {
 
     fn new_params(new: &NewDepartment) -> Vec<&(dyn ToSql + Sync)> {
         vec![&new.external_id, &new.name, &new.parent_id, &new.head_id]
+    }
+
+    fn has_key(new: &NewDepartment, _key: &str) -> bool {
+        new.external_id.is_some()
     }
 
     fn patch_params(patch: &DepartmentPatch) -> Vec<&(dyn ToSql + Sync)> {

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, row_statements};
+use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
 use crate::model::{Department, Employee, EmployeePatch, NewEmployee};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -17,27 +17,58 @@ macro_rules! columns {
     };
 }
 
-impl Table for Employee {
-    row_statements!("nexo.employees", columns!());
-
-    const INSERT: &'static str = concat!(
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
         "insert into nexo.employees
             (account_id, id, created_by, external_id, employee_code, name, email, phone, title, department_id,
              manager_id, salary_level, hired_on, left_on, status, user_id)
          values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         returning ",
+         ",
+        $conflict,
+        " returning ",
         columns!()
-    );
+        )
+    };
+}
 
-    const REPLACE: &'static str = concat!(
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
         "update nexo.employees
          set external_id = $4, employee_code = $5, name = $6, email = lower(btrim($7)), phone = $8, title = $9,
              department_id = $10, manager_id = $11, salary_level = $12, hired_on = $13, left_on = $14, status =
              $15, user_id = $16, version = version + 1, updated_at = now()
-         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
          returning ",
         columns!()
-    );
+        )
+    };
+}
+
+impl Table for Employee {
+    row_statements!("nexo.employees", columns!());
+
+    const INSERT: &'static str = insert!("");
+
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[
+        Upsert {
+            key: "external_id",
+            insert: insert!("on conflict (account_id, external_id) do nothing"),
+            replace: replace!("external_id = $4 and id <> $2"),
+        },
+        Upsert {
+            key: "employee_code",
+            insert: insert!("on conflict (account_id, employee_code) do nothing"),
+            replace: replace!("employee_code = $5 and id <> $2"),
+        },
+    ];
 
     const PATCH: &'static str = concat!(
         "update nexo.employees
@@ -137,6 +168,13 @@ impl Table for Employee {
             &new.status,
             &new.user_id,
         ]
+    }
+
+    fn has_key(new: &NewEmployee, key: &str) -> bool {
+        match key {
+            "employee_code" => true,
+            _ => new.external_id.is_some(),
+        }
     }
 
     fn patch_params(patch: &EmployeePatch) -> Vec<&(dyn ToSql + Sync)> {

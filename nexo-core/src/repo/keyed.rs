@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::operations;
 use super::table::Table;
+use super::{batch, operations};
 use crate::db::{Database, IdempotencyKey, Once};
 use crate::error::Result;
-use crate::model::Id;
+use crate::model::{Batch, BatchResult, Id};
 use crate::tenant::TenantScope;
 
 /// The writes of a [`Repository`](crate::Repository), each done once for its
@@ -32,7 +32,23 @@ impl<T: Table> Keyed<'_, T> {
     /// As [`Repository::create`](crate::Repository::create).
     pub async fn create(&self, scope: &TenantScope, new: &T::New) -> Result<Once<T>> {
         self.database
-            .once(scope, self.key, async |claimed| operations::create(claimed, new).await)
+            .once(scope, Some(self.key), async |transaction| {
+                operations::create(transaction, new).await
+            })
+            .await
+    }
+
+    /// Does many operations.
+    ///
+    /// # Errors
+    /// As [`Repository::batch`](crate::Repository::batch).
+    pub async fn batch(
+        &self,
+        scope: &TenantScope,
+        batch: &Batch<T>,
+    ) -> Result<Once<BatchResult<T>>> {
+        self.database
+            .once(scope, Some(self.key), async |transaction| batch::run(transaction, batch).await)
             .await
     }
 
@@ -70,8 +86,8 @@ impl<T: Table> Keyed<'_, T> {
         expected_version: Option<i64>,
     ) -> Result<Once<T>> {
         self.database
-            .once(scope, self.key, async |claimed| {
-                operations::set_archived(claimed, id, archived, expected_version).await
+            .once(scope, Some(self.key), async |transaction| {
+                operations::set_archived(transaction, id, archived, expected_version).await
             })
             .await
     }

@@ -2,6 +2,7 @@
 //!
 //! A new entity is a file here beside `client.rs` and a line below.
 
+mod batch;
 mod client;
 mod cursor;
 mod department;
@@ -26,7 +27,7 @@ pub(crate) use registry::RegisteredTable;
 #[cfg(feature = "testing")]
 pub use registry::RegisteredTable;
 pub use repository::Repository;
-pub use table::{Expansion, Order, Reference, Table};
+pub use table::{Expansion, Order, Reference, Table, Upsert};
 
 use crate::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 

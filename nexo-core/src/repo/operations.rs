@@ -102,10 +102,7 @@ async fn change<T: Table>(
     let exists = results.get(at + 1).is_some_and(|rows| !rows.is_empty());
     let changed = results.swap_remove(at);
     if changed.is_empty() && exists {
-        return Err(Error::new(
-            ErrorCode::VersionConflict,
-            "the record has changed since the version that was given; read it again",
-        ));
+        return Err(version_conflict());
     }
     Ok(changed)
 }
@@ -192,7 +189,14 @@ fn read_count(rows: &[Row], mode: CountMode) -> Result<Count> {
     Ok(Count { value, relation: CountRelation::Equal })
 }
 
-fn the_row<T: Table>(rows: &[Row]) -> Result<T> {
+pub(super) fn version_conflict() -> Error {
+    Error::new(
+        ErrorCode::VersionConflict,
+        "the record has changed since the version that was given; read it again",
+    )
+}
+
+pub(super) fn the_row<T: Table>(rows: &[Row]) -> Result<T> {
     let row = rows.first().ok_or_else(Error::not_found)?;
     T::from_row(row).map_err(translate)
 }

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Table, UPDATED, row_statements};
+use super::table::{CREATED, Order, Table, UPDATED, Upsert, row_statements};
 use crate::model::{NewProfessional, Professional, ProfessionalPatch};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -17,27 +17,51 @@ macro_rules! columns {
     };
 }
 
-impl Table for Professional {
-    row_statements!("nexo.professionals", columns!());
-
-    const INSERT: &'static str = concat!(
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
         "insert into nexo.professionals
             (account_id, id, created_by, external_id, name, specialty, skills, hourly_rate, currency,
              availability, email, phone, portfolio, status)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, lower(btrim($11)), $12, $13, $14)
-         returning ",
+         ",
+        $conflict,
+        " returning ",
         columns!()
-    );
+        )
+    };
+}
 
-    const REPLACE: &'static str = concat!(
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
         "update nexo.professionals
          set external_id = $4, name = $5, specialty = $6, skills = $7, hourly_rate = $8, currency = $9,
              availability = $10, email = lower(btrim($11)), phone = $12, portfolio = $13, status = $14, version =
              version + 1, updated_at = now()
-         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
          returning ",
         columns!()
-    );
+        )
+    };
+}
+
+impl Table for Professional {
+    row_statements!("nexo.professionals", columns!());
+
+    const INSERT: &'static str = insert!("");
+
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[Upsert {
+        key: "external_id",
+        insert: insert!("on conflict (account_id, external_id) do nothing"),
+        replace: replace!("external_id = $4 and id <> $2"),
+    }];
 
     const PATCH: &'static str = concat!(
         "update nexo.professionals
@@ -104,6 +128,10 @@ impl Table for Professional {
             &new.portfolio,
             &new.status,
         ]
+    }
+
+    fn has_key(new: &NewProfessional, _key: &str) -> bool {
+        new.external_id.is_some()
     }
 
     fn patch_params(patch: &ProfessionalPatch) -> Vec<&(dyn ToSql + Sync)> {

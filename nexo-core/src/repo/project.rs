@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, row_statements};
+use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
 use crate::model::{Client, Employee, NewProject, Professional, Project, ProjectPatch};
 
 /// The columns of every row that is read, in the order of `from_row`. Members
@@ -35,20 +35,18 @@ macro_rules! written {
     };
 }
 
-impl Table for Project {
-    row_statements!("nexo.projects", columns!());
-
-    /// Without it, of two concurrent changes the second would not see, and so
-    /// not remove, the members that the first has added.
-    const LOCK: Option<&'static str> =
-        Some("select id from nexo.projects where account_id = $1 and id = $2 for no key update");
-
-    const INSERT: &'static str = concat!(
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
         "with project as (
              insert into nexo.projects
                  (account_id, id, created_by, external_id, client_id, name, code, description, status, starts_on,
                   ends_on, budget, currency, owner_id)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ",
+        $conflict,
+        "
              returning *
          ), members as (
              insert into nexo.project_members (account_id, project_id, position, employee_id, professional_id, role)
@@ -57,15 +55,22 @@ impl Table for Project {
              from project, unnest($15::jsonb[]) with ordinality as m (member, position)
          ) ",
         written!("$15::jsonb[]")
-    );
+        )
+    };
+}
 
-    const REPLACE: &'static str = concat!(
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
         "with project as (
              update nexo.projects
              set external_id = $4, client_id = $5, name = $6, code = $7, description = $8, status = $9,
                  starts_on = $10, ends_on = $11, budget = $12, currency = $13, owner_id = $14,
                  version = version + 1, updated_at = now()
-             where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+             where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
              returning *
          ), fewer as (
              delete from nexo.project_members m using project
@@ -79,7 +84,34 @@ impl Table for Project {
              set employee_id = excluded.employee_id, professional_id = excluded.professional_id, role = excluded.role
          ) ",
         written!("$15::jsonb[]")
-    );
+        )
+    };
+}
+
+impl Table for Project {
+    row_statements!("nexo.projects", columns!());
+
+    /// Without it, of two concurrent changes the second would not see, and so
+    /// not remove, the members that the first has added.
+    const LOCK: Option<&'static str> =
+        Some("select id from nexo.projects where account_id = $1 and id = $2 for no key update");
+
+    const INSERT: &'static str = insert!("");
+
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[
+        Upsert {
+            key: "external_id",
+            insert: insert!("on conflict (account_id, external_id) do nothing"),
+            replace: replace!("external_id = $4 and id <> $2"),
+        },
+        Upsert {
+            key: "code",
+            insert: insert!("on conflict (account_id, code) do nothing"),
+            replace: replace!("code = $7 and id <> $2"),
+        },
+    ];
 
     const PATCH: &'static str = concat!(
         "with project as (
@@ -208,6 +240,13 @@ impl Table for Project {
             &new.owner_id,
             &new.members,
         ]
+    }
+
+    fn has_key(new: &NewProject, key: &str) -> bool {
+        match key {
+            "code" => new.code.is_some(),
+            _ => new.external_id.is_some(),
+        }
     }
 
     fn patch_params(patch: &ProjectPatch) -> Vec<&(dyn ToSql + Sync)> {

@@ -41,6 +41,11 @@ pub(super) async fn in_use<T: Table>(executor: &impl Executor, id: Id<T>, error:
     Error::in_use(fields).because(error)
 }
 
+/// The same without asking by what: for deletions among others.
+pub(super) fn referred_to(error: Error) -> Error {
+    if is_referred_to(&error) { Error::in_use(Vec::new()).because(error) } else { error }
+}
+
 fn is_referred_to(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<PgError>());
     error.code() == ErrorCode::ValidationFailed

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::batch;
 use super::keyed::Keyed;
 use super::operations;
 use super::table::Table;
 use crate::db::{Database, IdempotencyKey};
 use crate::error::Result;
-use crate::model::{Id, ListParams, Page};
+use crate::model::{Batch, BatchResult, Id, ListParams, Page};
 use crate::tenant::TenantScope;
 
 /// The records of one kind, of the account of whichever scope is given.
@@ -40,6 +41,21 @@ impl<T: Table> Repository<T> {
     /// `validation_failed` with every field that was refused.
     pub async fn create(&self, scope: &TenantScope, new: &T::New) -> Result<T> {
         operations::create(&self.database.scoped(scope), new).await
+    }
+
+    /// Does up to [`MAX_BATCH`](crate::model::MAX_BATCH) operations, in two
+    /// round trips and one transaction: all of them or none, or each that can
+    /// be done.
+    ///
+    /// # Errors
+    /// `invalid_body` for none or too many operations; in an atomic batch that
+    /// of the first operation which cannot be done, whose fields are told by
+    /// their path.
+    pub async fn batch(&self, scope: &TenantScope, batch: &Batch<T>) -> Result<BatchResult<T>> {
+        let done = self
+            .database
+            .once(scope, None, async |transaction| batch::run(transaction, batch).await);
+        Ok(done.await?.into_inner())
     }
 
     /// Reads a record.

@@ -28,6 +28,9 @@ pub trait Table: Entity {
     /// `$2` id, `$3` expected version or null, then
     /// [`new_params`](Self::new_params); returns the row.
     const REPLACE: &'static str;
+    /// How a record is created or replaced by a key of the account's own, one
+    /// for each such key.
+    const UPSERTS: &'static [Upsert];
     /// `$2` id, `$3` expected version or null, then
     /// [`patch_params`](Self::patch_params); returns the row.
     const PATCH: &'static str;
@@ -61,6 +64,10 @@ pub trait Table: Entity {
     /// The content's parameters, in the literals' order.
     fn new_params(new: &Self::New) -> Vec<&(dyn ToSql + Sync)>;
 
+    /// Whether the content has a value for this key, one of
+    /// [`UPSERTS`](Self::UPSERTS).
+    fn has_key(new: &Self::New, key: &str) -> bool;
+
     /// The patch's parameters, in the literal's order.
     fn patch_params(patch: &Self::Patch) -> Vec<&(dyn ToSql + Sync)>;
 
@@ -85,6 +92,19 @@ pub(super) const CREATED: Order =
 /// When it was last changed.
 pub(super) const UPDATED: Order =
     Order { name: "updated_at", column: "updated_at", kind: SortKind::Time };
+
+/// Two statements: the first makes the record unless its key is there, the
+/// second replaces the one that is. Apart, because only a statement that begins
+/// after the first has waited for others sees what they wrote.
+#[derive(Debug, Clone, Copy)]
+pub struct Upsert {
+    /// The field, unique in the account.
+    pub key: &'static str,
+    /// As [`Table::INSERT`]; returns nothing when the key is there.
+    pub insert: &'static str,
+    /// As [`Table::REPLACE`], of the record with this key, unless it is `$2`.
+    pub replace: &'static str,
+}
 
 /// A column that refers to records of another table, or of the same.
 #[derive(Debug, Clone, Copy)]

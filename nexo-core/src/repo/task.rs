@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, row_statements};
+use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
 use crate::model::{Employee, NewTask, Professional, Project, Task, TaskPatch, TaskPriority};
 
 /// The columns of every row that is read, in the order of `from_row`; the last
@@ -19,27 +19,51 @@ macro_rules! columns {
     };
 }
 
-impl Table for Task {
-    row_statements!("nexo.tasks", columns!());
-
-    const INSERT: &'static str = concat!(
+/// Inserts a row, unless the conflict is to be passed over.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
         "insert into nexo.tasks
             (account_id, id, created_by, external_id, project_id, parent_id, title, description, status,
              priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         returning ",
+         ",
+        $conflict,
+        " returning ",
         columns!()
-    );
+        )
+    };
+}
 
-    const REPLACE: &'static str = concat!(
+/// Replaces the row that it is about.
+macro_rules! replace {
+    ($which:literal) => {
+        concat!(
         "update nexo.tasks
          set external_id = $4, project_id = $5, parent_id = $6, title = $7, description = $8, status = $9,
              priority = $10, assignee_employee_id = $11, assignee_professional_id = $12, due_on = $13,
              estimate_hours = $14, spent_hours = $15, version = version + 1, updated_at = now()
-         where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
+         where account_id = $1 and ",
+        $which,
+        " and ($3::bigint is null or version = $3)
          returning ",
         columns!()
-    );
+        )
+    };
+}
+
+impl Table for Task {
+    row_statements!("nexo.tasks", columns!());
+
+    const INSERT: &'static str = insert!("");
+
+    const REPLACE: &'static str = replace!("id = $2");
+
+    const UPSERTS: &'static [Upsert] = &[Upsert {
+        key: "external_id",
+        insert: insert!("on conflict (account_id, external_id) do nothing"),
+        replace: replace!("external_id = $4 and id <> $2"),
+    }];
 
     const PATCH: &'static str = concat!(
         "update nexo.tasks
@@ -160,6 +184,10 @@ impl Table for Task {
             &new.estimate_hours,
             &new.spent_hours,
         ]
+    }
+
+    fn has_key(new: &NewTask, _key: &str) -> bool {
+        new.external_id.is_some()
     }
 
     fn patch_params(patch: &TaskPatch) -> Vec<&(dyn ToSql + Sync)> {

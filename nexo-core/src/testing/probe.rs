@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::statements::{self, ListPlan};
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Filters, Id, ListParams};
+use crate::model::{Account, Batch, ErrorCode, Filters, Id, ListParams};
 use crate::repo::{RegisteredTable, Table};
 use crate::{Database, TenantScope};
 
@@ -27,6 +27,8 @@ pub type Seen = (String, usize);
 pub enum Operation {
     /// A new record.
     Create(Value),
+    /// Many at once, as the body of a batch.
+    Batch(Value),
     /// Reads one.
     Get(Uuid),
     /// A page, by query parameters.
@@ -191,6 +193,7 @@ async fn perform<T: Table>(
     let id = Id::<T>::from_uuid;
     let done = match operation {
         Operation::Create(new) => json(&to.create(scope, &read::<T::New>(new)?).await?),
+        Operation::Batch(batch) => json(&to.batch(scope, &read::<Batch<T>>(batch)?).await?),
         Operation::Get(one) => json(&to.get(scope, id(one)).await?),
         Operation::List(query) => {
             let mut params = ListParams::<T>::default();

@@ -17,6 +17,7 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
         [T::INSERT, T::GET, T::REPLACE, T::PATCH, T::DELETE, T::ARCHIVE, T::RESTORE, T::EXISTS]
             .map(str::to_owned)
             .into();
+    texts.extend(T::UPSERTS.iter().flat_map(|it| [it.insert, it.replace]).map(str::to_owned));
     texts.extend(T::REFERENCES.iter().map(|reference| reference.count.to_owned()));
     let fetch = 100;
     for list in lists::<T>(Id::new(), record) {

@@ -1,5 +1,6 @@
 //! Create, read, change and delete, the same for every entity.
 
+use nexo_core::model::Batch;
 use nexo_core::{Once, Table, TenantScope};
 
 use crate::app::Services;
@@ -34,6 +35,20 @@ pub(crate) async fn create<T: Table>(
         Some(key) => to.once(&key).create(&scope, &new).await?,
     };
     respond::once(row, |row| respond::created_row(call.path(), row))
+}
+
+pub(crate) async fn batch<T: Table>(
+    to: &Services,
+    scope: TenantScope,
+    mut call: Call<'_>,
+) -> Outcome<Reply> {
+    let (batch, body) = call.json_and_bytes::<Batch<T>>().await?;
+    let to = to.repository::<T>();
+    let done = match call.idempotency_key(&body)? {
+        None => Once::Done(to.batch(&scope, &batch).await?),
+        Some(key) => to.once(&key).batch(&scope, &batch).await?,
+    };
+    respond::once(done, respond::ok)
 }
 
 pub(crate) async fn get<T: Table>(

@@ -141,7 +141,7 @@ async fn step(
                 None,
             )
         }
-        (Operation::List(_), _) => (true, None),
+        (Operation::List(_) | Operation::Batch(_), _) => (true, None),
     };
     findings.expect(holds, || format!("{}: {operation:?} gave {done:?}", entity.name));
     if let Some(row) = after {

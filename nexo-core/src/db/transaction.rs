@@ -1,0 +1,230 @@
+//! A transaction that begins with its first statements, in the same flush.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::flush::{Access, Call, FlushError, Ready, enqueue, prepare, send};
+use super::in_order::in_order;
+use super::once::Claim;
+use super::pool::acquire;
+use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
+use super::sqlstate::translate;
+use crate::error::Result;
+use crate::tenant::{Actor, TenantScope};
+
+/// What was answered to the statements of one step.
+pub(crate) type Answered = Vec<Vec<Row>>;
+
+/// A transaction for the repositories' own use. It is rolled back unless it is
+/// committed, and nothing is sent before there is something to do.
+pub(crate) struct Transaction {
+    connection: Object,
+    scope: TenantScope,
+    claim: Option<Claim>,
+    begun: AtomicBool,
+    ended: bool,
+    key_was_taken: AtomicBool,
+}
+
+impl Transaction {
+    pub(super) async fn new(
+        pool: &Pool,
+        scope: &TenantScope,
+        claim: Option<Claim>,
+    ) -> Result<Self> {
+        Ok(Self {
+            connection: acquire(pool).await?,
+            scope: scope.clone(),
+            claim,
+            begun: AtomicBool::new(false),
+            ended: false,
+            key_was_taken: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether it failed because the idempotency key was there.
+    pub(super) fn key_was_taken(&self) -> bool {
+        self.key_was_taken.load(Ordering::Relaxed)
+    }
+
+    /// Commits, after keeping the answer if a key was claimed.
+    pub(super) async fn commit(mut self, answer: impl FnOnce() -> String) -> Result<()> {
+        if !self.begun.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let account = self.scope.account_id();
+        let answer = self.claim.as_ref().map(|_| answer());
+        let keep = self.claim.as_ref().zip(answer.as_ref());
+        let keep = keep.map(|(claim, answer)| claim.keep(&account, answer));
+        let calls: Vec<Call<'_>> =
+            keep.iter().map(|(sql, params)| Call::new(sql, params)).collect();
+        let ready = prepare(&self.connection, &calls).await?;
+        let kept = send(&self.connection, None, &ready, Some("COMMIT"));
+        // From here on the outcome is the database's.
+        self.ended = true;
+        kept.await.map(drop).map_err(|failed| translate(failed.error))
+    }
+
+    /// Runs each group of calls so that one which fails leaves nothing behind
+    /// and the others stay. All of it travels together, however many there are.
+    pub(crate) async fn run_each(&self, groups: &[Vec<Call<'_>>]) -> Result<Vec<Result<Answered>>> {
+        let account = self.scope.account_id();
+        let bound: Vec<_> = groups.iter().map(|group| bind(&account, group)).collect();
+        let mut ready = Vec::with_capacity(bound.len());
+        for group in &bound {
+            let calls: Vec<_> = group.iter().map(|(call, params)| call.with(params)).collect();
+            ready.push(prepare(&self.connection, &calls).await?);
+        }
+        // Begins the transaction, if need be, by itself; then, for each group:
+        // its calls, a savepoint, and back to a savepoint. After a group that
+        // succeeded that is the new one, so nothing is undone. After one that
+        // failed the new one could not be made, so it is the one before the
+        // group. Which of the two needs no decision on this side of the wire.
+        let begins = !self.begun.load(Ordering::Relaxed);
+        let guard = Guard::of(self, begins);
+        let opening = guard.calls(&account);
+        let opening =
+            prepare(&self.connection, &opening.iter().map(Prefix::call).collect::<Vec<_>>())
+                .await?;
+        let begin = begins.then(|| self::opening(&self.scope, Access::Write));
+        self.begun.store(true, Ordering::Relaxed);
+
+        let mut steps = Vec::with_capacity(opening.len() + 2 + ready.len() * 3);
+        steps.extend(begin.as_deref().map(Step::Plain));
+        steps.extend(opening.iter().map(Step::Call));
+        steps.push(Step::Plain(SAVEPOINT));
+        for group in &ready {
+            steps.extend(group.iter().map(Step::Call));
+            steps.extend([Step::Plain(SAVEPOINT), Step::Plain(BACK)]);
+        }
+        let mut answers =
+            in_order(steps.iter().map(|step| step.run(&self.connection))).await.into_iter();
+
+        let first = begin.iter().len() + opening.len() + 1;
+        for position in 0..first {
+            if let Some(Err(error)) = answers.next() {
+                // Position 0 is the opening, if there is one.
+                let position = if begins { position } else { position + 1 };
+                return Err(self.explain(FlushError { position, error }, &guard));
+            }
+        }
+        let mut results = Vec::with_capacity(ready.len());
+        for group in &ready {
+            let answered: Vec<_> = answers.by_ref().take(group.len()).collect();
+            let answered: Result<Answered, _> = answered.into_iter().collect();
+            // The savepoint's answer is that of the group; the way back must
+            // always be found.
+            let _same = answers.next();
+            if let Some(Err(lost)) = answers.next() {
+                return Err(translate(lost));
+            }
+            results.push(answered.map_err(translate));
+        }
+        Ok(results)
+    }
+
+    fn explain(&self, failed: FlushError, guard: &Guard<'_>) -> crate::Error {
+        if guard.claim_position() == Some(failed.position)
+            && failed.error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+        {
+            self.key_was_taken.store(true, Ordering::Relaxed);
+        }
+        if guard.session.is_some() { explain(failed) } else { translate(failed.error) }
+    }
+}
+
+const SAVEPOINT: &str = "SAVEPOINT group_of_calls";
+const BACK: &str = "ROLLBACK TO SAVEPOINT group_of_calls";
+
+enum Step<'a> {
+    Plain(&'a str),
+    Call(&'a Ready<'a>),
+}
+
+impl Step<'_> {
+    async fn run(&self, connection: &Object) -> Result<Vec<Row>, tokio_postgres::Error> {
+        match self {
+            Self::Plain(sql) => connection.batch_execute(sql).await.map(|()| Vec::new()),
+            Self::Call(ready) => ready.run(connection).await,
+        }
+    }
+}
+
+/// What the first flush asks before anything else.
+struct Guard<'a> {
+    session:
+        Option<(crate::model::Id<crate::model::Session>, crate::model::Id<crate::model::User>)>,
+    claim: Option<&'a Claim>,
+}
+
+struct Prefix<'a> {
+    sql: &'static str,
+    params: Vec<&'a (dyn ToSql + Sync)>,
+}
+
+impl Prefix<'_> {
+    fn call(&self) -> Call<'_> {
+        Call::new(self.sql, &self.params)
+    }
+}
+
+impl<'a> Guard<'a> {
+    fn of(transaction: &'a Transaction, begins: bool) -> Self {
+        let session = match transaction.scope.actor() {
+            Actor::User { user, session } if begins => Some((session, user)),
+            _ => None,
+        };
+        Self { session, claim: transaction.claim.as_ref().filter(|_| begins) }
+    }
+
+    fn calls<'b>(&'b self, account: &'b (dyn ToSql + Sync)) -> Vec<Prefix<'b>> {
+        let mut calls = Vec::new();
+        if let Some((session, user)) = &self.session {
+            calls.push(Prefix { sql: SESSION_IS_ALIVE, params: vec![account, session, user] });
+        }
+        for (sql, params) in self.claim.iter().flat_map(|claim| claim.make(account)) {
+            calls.push(Prefix { sql, params });
+        }
+        calls
+    }
+
+    /// Where in the flush the key is claimed.
+    fn claim_position(&self) -> Option<usize> {
+        self.claim.map(|_| if self.session.is_some() { 2 } else { 1 })
+    }
+}
+
+impl Executor for Transaction {
+    fn scope(&self) -> &TenantScope {
+        &self.scope
+    }
+
+    async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let account = self.scope.account_id();
+        let begins = !self.begun.load(Ordering::Relaxed);
+        let guard = Guard::of(self, begins);
+        let first = guard.calls(&account);
+        let bound = bind(&account, calls);
+        let mut all: Vec<Call<'_>> = first.iter().map(Prefix::call).collect();
+        all.extend(bound.iter().map(|(call, params)| call.with(params)));
+        let ready = prepare(&self.connection, &all).await?;
+        let begin = begins.then(|| opening(&self.scope, Access::Write));
+        self.begun.store(true, Ordering::Relaxed);
+        let sent = send(&self.connection, begin.as_deref(), &ready, None).await;
+        let mut rows = sent.map_err(|failed| self.explain(failed, &guard))?;
+        Ok(rows.split_off(first.len()))
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // Queued before whatever the connection's next user sends.
+        if self.begun.load(Ordering::Relaxed) && !self.ended {
+            enqueue(self.connection.batch_execute("ROLLBACK"));
+        }
+    }
+}
