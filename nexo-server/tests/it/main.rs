@@ -8,6 +8,7 @@ mod auth;
 mod bad_input;
 mod bad_values;
 mod clients;
+mod collections;
 mod config;
 mod cors;
 mod data_folder;
