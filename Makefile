@@ -21,6 +21,7 @@ bench: postgresql
 	$(CARGO) bench --bench scoped_query
 	$(CARGO) bench --bench gateway
 	$(CARGO) bench --bench auth
+	$(CARGO) bench --bench scale
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use nexo_core::model::{
     AuthTokens, Client, Department, Employee, LoginRequest, PasswordChange, Professional, Profile,
-    ProfilePatch, Project, RegisterRequest, Supplier, Task,
+    ProfilePatch, Project, RegisterRequest, SearchParams, SearchResult, Supplier, Task,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -197,6 +197,22 @@ impl Nexo {
     #[must_use]
     pub fn tasks(&self) -> Resource<Task> {
         Resource::new(self)
+    }
+
+    /// Searches all collections of the account, the best hits first.
+    ///
+    /// # Errors
+    /// The server refuses a text without letters and digits, a collection that
+    /// it does not know, and a limit out of range.
+    pub async fn search(&self, params: &SearchParams) -> Result<SearchResult> {
+        let mut request = self.request(Method::GET, "/api/crm/search").query("q", &params.q);
+        if !params.collections.is_empty() {
+            request = request.query("in", params.collections.join(","));
+        }
+        if let Some(limit) = params.limit {
+            request = request.query("limit", limit);
+        }
+        request.send().await
     }
 
     /// Sends a GET to a path of the server.

@@ -68,7 +68,7 @@ pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
 pub use repo::{
-    Day, Expansion, Keyed, Order, Reference, Repository, SortKey, SortKind, Table, Upsert,
+    Day, Expansion, Keyed, Order, Reference, Repository, Search, SortKey, SortKind, Table, Upsert,
 };
 #[cfg(feature = "db")]
 pub use tenant::TenantScope;

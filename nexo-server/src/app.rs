@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nexo_core::model::ErrorCode;
-use nexo_core::{Authenticator, Database, Repository, Table};
+use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
+use nexo_core::{Authenticator, Database, Repository, Table, TenantScope};
 use tokio::sync::Mutex;
 
 use crate::config::HttpConfig;
@@ -87,6 +87,14 @@ impl Services {
 
     pub(crate) fn repository<T: Table>(&self) -> Repository<T> {
         self.database.repository()
+    }
+
+    pub(crate) async fn search(
+        &self,
+        scope: &TenantScope,
+        params: &SearchParams,
+    ) -> Outcome<SearchResult> {
+        Ok(self.database.search(scope, params).await?)
     }
 
     /// Whether the database answers, known within a second. Concurrent callers

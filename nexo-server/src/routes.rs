@@ -16,7 +16,7 @@ use crate::app::{App, Services};
 use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
-use crate::handlers::{auth, crud, health, keys};
+use crate::handlers::{auth, crud, health, keys, search};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -46,6 +46,11 @@ pub fn table() -> Vec<Route> {
         })
         .example(examples::password),
     ];
+    for path in ["/api/crm/search", "/api/search"] {
+        table.push(tenant(Method::GET, path, |to, scope, call| {
+            Box::pin(search::search(to, scope, call))
+        }));
+    }
     table.extend(crud::<Client>());
     table.extend(crud::<Department>());
     table.extend(crud::<Employee>());

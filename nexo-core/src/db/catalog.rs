@@ -103,6 +103,7 @@ const OBJECTS: &[Check] = &[
               join pg_class c on c.oid = p.polrelid
               where c.relnamespace = 'nexo'::regnamespace
                 and p.polpermissive
+                and p.polroles <> array(select oid from pg_roles where rolname = 'nexo_search')
                 and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not in
                         ('(account_id = nexo.current_account())', '(user_id = nexo.current_user_id())')
                      or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
@@ -114,6 +115,16 @@ const OBJECTS: &[Check] = &[
               where c.relnamespace = 'nexo'::regnamespace and p.polpermissive
                 and (0 = any(p.polroles) or (select oid from pg_roles where rolname = 'nexo_app') = any(p.polroles))
                 and pg_get_expr(p.polqual, p.polrelid) is distinct from '(account_id = nexo.current_account())'",
+    },
+    Check {
+        finding: "is a policy of nexo_search that does not hold it to the account and to what is searched for",
+        sql: "select format('%s on %s', p.polname, p.polrelid::regclass) from pg_policy p
+              join pg_class c on c.oid = p.polrelid
+              where c.relnamespace = 'nexo'::regnamespace and p.polpermissive
+                and p.polroles = array(select oid from pg_roles where rolname = 'nexo_search')
+                and (p.polcmd <> 'r'
+                     or pg_get_expr(p.polqual, p.polrelid) not like
+                        '((NOT (account_id IS DISTINCT FROM nexo.current_account())) AND (nexo.search_document(account_id, id, %) @@ nexo.current_search()))')",
     },
     Check {
         finding: "has two permissive policies for one role and command, which are joined by OR",
@@ -160,9 +171,36 @@ const OBJECTS: &[Check] = &[
                 and not coalesce(c.reloptions::text[] && array['security_invoker=true', 'security_invoker=on'], false)",
     },
     Check {
+        // The one that searches does, as a role that is held by policies of its own.
         finding: "is a function that runs with its owner's rights, or claims to be leakproof",
         sql: "select p.oid::regprocedure::text from pg_proc p
-              where p.pronamespace = 'nexo'::regnamespace and (p.prosecdef or p.proleakproof)",
+              where p.pronamespace = 'nexo'::regnamespace
+                and (p.proleakproof
+                     or p.prosecdef and (p.proname <> 'search_ids'
+                        or pg_get_userbyid(p.proowner) <> 'nexo_search'
+                        or not coalesce('search_path=pg_catalog, pg_temp' = any(p.proconfig), false)
+                        or exists (select from aclexplode(p.proacl) a where a.grantee = 0)))",
+    },
+    Check {
+        finding: "can be logged in as, or is more than an ordinary role; nexo_search must be neither",
+        sql: "select rolname::text from pg_roles
+              where rolname = 'nexo_search'
+                and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    },
+    Check {
+        finding: "can be changed by nexo_search; revoke that",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and (has_any_column_privilege('nexo_search', c.oid, 'insert, update')
+                     or has_table_privilege('nexo_search', c.oid, 'delete, truncate'))",
+    },
+    Check {
+        finding: "can be read by nexo_search and has no policy for it",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and has_any_column_privilege('nexo_search', c.oid, 'select')
+                and not exists (select from pg_policy p
+                    where p.polrelid = c.oid and p.polroles = array(select oid from pg_roles where rolname = 'nexo_search'))",
     },
     Check {
         finding: "is a function of the policies and must be STABLE and as the migrations made it",
@@ -194,6 +232,9 @@ const OBJECTS: &[Check] = &[
               left join pg_attribute by_user on by_user.attrelid = i.indrelid and by_user.attname = 'user_id'
               where c.relnamespace = 'nexo'::regnamespace
                 and i.indkey[0] <> own.attnum
+                -- Lexemes of a search begin with their account.
+                and not (not i.indisunique
+                         and pg_get_indexdef(i.indexrelid) like '% USING gin (nexo.search_document(account_id, id, %')
                 and (i.indkey[0] is distinct from by_user.attnum
                      or has_any_column_privilege('nexo_app', c.oid, 'insert, update'))",
     },

@@ -21,8 +21,8 @@ use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
 use super::{catalog, migrate::check_version};
 use crate::error::{Error, Result};
-use crate::model::{Account, Id};
-use crate::repo::{Repository, Table};
+use crate::model::{Account, Id, SearchParams, SearchResult};
+use crate::repo::{Repository, Table, search};
 use crate::tenant::TenantScope;
 
 /// A NEXO database: migrated, checked, and connected to as roles that
@@ -77,6 +77,15 @@ impl Database {
     #[must_use]
     pub fn repository<T: Table>(&self) -> Repository<T> {
         Repository::new(self.clone())
+    }
+
+    /// Searches all collections of the scope's account, in one round trip.
+    ///
+    /// # Errors
+    /// `invalid_query` for a text that nothing can be found by, a collection
+    /// that does not exist, or a limit out of range; `session_ended`.
+    pub async fn search(&self, scope: &TenantScope, params: &SearchParams) -> Result<SearchResult> {
+        search::search(&self.scoped(scope), params).await
     }
 
     /// Begins a transaction of several statements.

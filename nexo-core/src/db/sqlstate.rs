@@ -41,6 +41,9 @@ pub(crate) fn translate(error: PgError) -> Error {
     {
         Error::new(ErrorCode::Conflict, "the record is being changed by another request; try again")
             .retry_in(SOON)
+    } else if *state == SqlState::PROGRAM_LIMIT_EXCEEDED {
+        // Raised by the search of a list.
+        Error::new(ErrorCode::InvalidQuery, "q finds more than 10,000 records; add a word")
     } else if *state == SqlState::QUERY_CANCELED {
         Error::new(ErrorCode::Timeout, "the database took too long")
     } else if is_unavailable(state) {

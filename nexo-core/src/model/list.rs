@@ -132,6 +132,9 @@ pub struct ListParams<T: Entity> {
     pub cursor: Option<String>,
     /// The order; `-created_at` if absent.
     pub sort: Option<Sort>,
+    /// Only rows in which these words are found, as in
+    /// [`SearchParams`](super::SearchParams).
+    pub q: Option<String>,
     /// Only rows that pass.
     pub filter: T::Filter,
     /// The archived rows instead of the others.
@@ -149,6 +152,7 @@ impl<T: Entity> Default for ListParams<T> {
             limit: None,
             cursor: None,
             sort: None,
+            q: None,
             filter: T::Filter::default(),
             archived: false,
             count: CountMode::None,
@@ -163,6 +167,7 @@ impl<T: Entity> Clone for ListParams<T> {
             limit: self.limit,
             cursor: self.cursor.clone(),
             sort: self.sort.clone(),
+            q: self.q.clone(),
             filter: self.filter.clone(),
             archived: self.archived,
             count: self.count,
@@ -173,9 +178,10 @@ impl<T: Entity> Clone for ListParams<T> {
 
 impl<T: Entity> PartialEq for ListParams<T> {
     fn eq(&self, other: &Self) -> bool {
-        let Self { limit, cursor, sort, filter, archived, count, expand } = self;
+        let Self { limit, cursor, sort, q, filter, archived, count, expand } = self;
         (limit, cursor, sort, filter) == (&other.limit, &other.cursor, &other.sort, &other.filter)
-            && (archived, count, expand) == (&other.archived, &other.count, &other.expand)
+            && (q, archived, count, expand)
+                == (&other.q, &other.archived, &other.count, &other.expand)
     }
 }
 
@@ -185,6 +191,7 @@ impl<T: Entity> fmt::Debug for ListParams<T> {
             .field("limit", &self.limit)
             .field("cursor", &self.cursor)
             .field("sort", &self.sort)
+            .field("q", &self.q)
             .field("filter", &self.filter)
             .field("archived", &self.archived)
             .field("count", &self.count)

@@ -5,7 +5,7 @@ use super::filter_value::FilterValue;
 use super::{Entity, Filters, ListParams, MAX_LIMIT, Sort};
 
 /// The parameters that every list has, besides its filters.
-const COMMON: [&str; 6] = ["limit", "cursor", "sort", "archived", "count", "expand"];
+const COMMON: [&str; 7] = ["limit", "cursor", "sort", "q", "archived", "count", "expand"];
 
 impl<T: Entity> ListParams<T> {
     /// Takes one query parameter, decoded. `expand` may be given several times
@@ -18,6 +18,7 @@ impl<T: Entity> ListParams<T> {
             "limit" => self.limit.replace(limit(value)?).is_some(),
             "cursor" => self.cursor.replace(value.to_owned()).is_some(),
             "sort" => self.sort.replace(Sort::parse(value)).is_some(),
+            "q" => self.q.replace(value.to_owned()).is_some(),
             "archived" => std::mem::replace(&mut self.archived, word(name, value)?),
             "count" => {
                 let asked = super::CountMode::read(value)
@@ -59,6 +60,9 @@ impl<T: Entity> ListParams<T> {
         }
         if let Some(sort) = &self.sort {
             add("sort", sort.to_string());
+        }
+        if let Some(q) = &self.q {
+            add("q", q.clone());
         }
         if self.archived {
             add("archived", "true".to_owned());
@@ -104,6 +108,7 @@ mod tests {
             limit: Some(20),
             cursor: Some("a+b".to_owned()),
             sort: Some(Sort { column: "name".to_owned(), descending: true }),
+            q: Some("ada & co".to_owned()),
             filter: ClientFilter {
                 status: [ClientStatus::Lead, ClientStatus::Active].into_iter().collect(),
                 email: OneOf::missing(),

@@ -23,6 +23,7 @@ mod list_query;
 mod problem;
 mod professional;
 mod project;
+mod search;
 mod supplier;
 mod task;
 mod text_enum;
@@ -56,6 +57,7 @@ pub use professional::{
     ProfessionalStatus,
 };
 pub use project::{NewProject, Project, ProjectFilter, ProjectMember, ProjectPatch, ProjectStatus};
+pub use search::{DEFAULT_HITS, Hit, MAX_HITS, MAX_QUERY, Piece, SearchParams, SearchResult};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use validate::{Validate, Validator, normalize_email};

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Table, UPDATED, Upsert, row_statements};
+use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
 use crate::model::{Client, ClientPatch, NewClient};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -84,6 +84,13 @@ impl Table for Client {
 
     const MERGED: &'static [(&'static str, &'static str)] =
         &[("status", "created_at"), ("kind", "created_at")];
+
+    const SEARCH: Search = search!(
+        "nexo.clients",
+        "clients",
+        "name",
+        ["email", "phone", "external_id", "website", "address", "notes"]
+    );
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
+use super::table::{
+    CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+};
 use crate::model::{Department, DepartmentPatch, Employee, NewDepartment};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -99,6 +101,8 @@ impl Table for Department {
         ),
         Expansion::of::<Employee>("head", "id in (select page.head_id from ({page}) as page)"),
     ];
+
+    const SEARCH: Search = search!("nexo.departments", "departments", "name", ["external_id"]);
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
+use super::table::{
+    CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+};
 use crate::model::{Department, Employee, EmployeePatch, NewEmployee};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -127,6 +129,13 @@ impl Table for Employee {
             "id in (select page.manager_id from ({page}) as page)",
         ),
     ];
+
+    const SEARCH: Search = search!(
+        "nexo.employees",
+        "employees",
+        "name",
+        ["email", "phone", "employee_code", "title", "external_id"]
+    );
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

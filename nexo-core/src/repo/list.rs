@@ -16,6 +16,9 @@ use crate::model::{
     Sort,
 };
 
+/// The most rows that `q` may find in a list; with more it is refused.
+pub(crate) const MAX_FOUND: u64 = 10_000;
+
 /// A statement of a list with its parameters but the account, which is `$1`.
 pub(crate) struct Statement<'a> {
     pub(crate) sql: String,
@@ -46,6 +49,8 @@ impl<'a> Statement<'a> {
 /// The conditions of a list: what its page and its count share.
 pub(crate) struct Conditions<'a> {
     archived: bool,
+    collection: &'static str,
+    q: Option<&'a String>,
     fields: Vec<(&'static str, Condition<'a>)>,
 }
 
@@ -57,16 +62,21 @@ impl<'a> Conditions<'a> {
             field.conditions(&mut found);
             fields.extend(found.into_iter().map(|condition| (name, condition)));
         }
-        Self { archived: params.archived, fields }
+        let (archived, q) = (params.archived, params.q.as_ref());
+        Self { archived, collection: T::COLLECTION, q, fields }
     }
 
     fn is_common(&self) -> bool {
-        self.fields.is_empty()
+        self.fields.is_empty() && self.q.is_none()
     }
 
     /// The place of the filter whose values have an ordered piece each, if
     /// there are several.
     fn merged<T: Table>(&self, order: &Order) -> Option<usize> {
+        // What is found is few: to sort it is less than to ask for it twice.
+        if self.q.is_some() {
+            return None;
+        }
         let shares = |name: &str| T::MERGED.contains(&(name, order.name));
         self.fields
             .iter()
@@ -79,6 +89,17 @@ impl<'a> Conditions<'a> {
         } else {
             " and archived_at is null"
         });
+        if let Some(q) = self.q {
+            let number = to.bind(q, Type::TEXT);
+            // As an array, so that it is asked once, whatever the plan.
+            let _infallible = write!(
+                to.sql,
+                " and id = any(array(select nexo.search_ids('{}', ${number}, {}, {}, false)))",
+                self.collection,
+                MAX_FOUND + 1,
+                self.archived
+            );
+        }
         for (at, (column, condition)) in self.fields.iter().enumerate() {
             if Some(at) != but {
                 write_condition(to, column, condition);

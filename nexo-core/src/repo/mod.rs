@@ -16,6 +16,8 @@ mod project;
 mod references;
 mod registry;
 mod repository;
+pub(crate) mod search;
+mod snippet;
 mod supplier;
 mod table;
 mod task;
@@ -27,7 +29,7 @@ pub(crate) use registry::RegisteredTable;
 #[cfg(feature = "testing")]
 pub use registry::RegisteredTable;
 pub use repository::Repository;
-pub use table::{Expansion, Order, Reference, Table, Upsert};
+pub use table::{Expansion, Order, Reference, Search, Table, Upsert};
 
 use crate::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 

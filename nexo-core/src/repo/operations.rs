@@ -6,6 +6,7 @@ use tokio_postgres::{Error as PgError, Row};
 use super::cursor::Cursor;
 use super::list::{self, Conditions, Statement};
 use super::references;
+use super::search;
 use super::table::{Expansion, Table};
 use crate::db::{Access, Call, Executor, Plan, translate};
 use crate::error::{Error, Result};
@@ -114,6 +115,9 @@ pub(crate) async fn list<T: Table>(
     let limit = list::checked_limit(params.limit)?;
     let (order, descending) = list::order::<T>(params.sort.as_ref())?;
     let expansions = expansions::<T>(&params.expand)?;
+    if let Some(q) = &params.q {
+        search::check(q)?;
+    }
     let account = executor.scope().account_id();
     let sort = Sort { column: order.name.to_owned(), descending }.to_string();
     let cursor = match &params.cursor {

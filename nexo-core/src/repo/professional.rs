@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Table, UPDATED, Upsert, row_statements};
+use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
 use crate::model::{NewProfessional, Professional, ProfessionalPatch};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -91,6 +91,13 @@ impl Table for Professional {
         ("specialty", "created_at"),
         ("currency", "created_at"),
     ];
+
+    const SEARCH: Search = search!(
+        "nexo.professionals",
+        "professionals",
+        "name",
+        ["email", "phone", "specialty", "portfolio", "external_id"]
+    );
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

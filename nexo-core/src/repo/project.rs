@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
+use super::table::{
+    CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+};
 use crate::model::{Client, Employee, NewProject, Professional, Project, ProjectPatch};
 
 /// The columns of every row that is read, in the order of `from_row`. Members
@@ -201,6 +203,9 @@ impl Table for Project {
                     join nexo.project_members m on m.account_id = $1 and m.project_id = page.id)",
         ),
     ];
+
+    const SEARCH: Search =
+        search!("nexo.projects", "projects", "name", ["code", "description", "external_id"]);
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

@@ -1,6 +1,6 @@
 //! A table of the crate, whatever its entity.
 
-use super::table::{Reference, Table};
+use super::table::{Reference, Search, Table};
 
 /// A registered table. Whatever must hold for every table is asked of these:
 /// who refers to a record, and with the feature `testing`, everything that the
@@ -13,6 +13,8 @@ pub struct RegisteredTable {
     pub collection: &'static str,
     /// The columns that refer to other records.
     pub references: &'static [Reference],
+    /// How it is searched.
+    pub search: Search,
     /// How tests reach the entity.
     #[cfg(feature = "testing")]
     pub(crate) probe: crate::testing::Probe,
@@ -24,6 +26,7 @@ impl RegisteredTable {
             name: T::NAME,
             collection: T::COLLECTION,
             references: T::REFERENCES,
+            search: T::SEARCH,
             #[cfg(feature = "testing")]
             probe: crate::testing::Probe::of::<T>(),
         }

@@ -5,7 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Table, UPDATED, Upsert, row_statements};
+use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
 use crate::model::{NewSupplier, Supplier, SupplierPatch};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -87,6 +87,22 @@ impl Table for Supplier {
 
     const MERGED: &'static [(&'static str, &'static str)] =
         &[("status", "created_at"), ("category", "created_at")];
+
+    const SEARCH: Search = search!(
+        "nexo.suppliers",
+        "suppliers",
+        "company",
+        [
+            "contact_person",
+            "email",
+            "phone",
+            "category",
+            "tax_id",
+            "address",
+            "payment_terms",
+            "external_id"
+        ]
+    );
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

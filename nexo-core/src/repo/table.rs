@@ -55,6 +55,9 @@ pub trait Table: Entity {
     /// The references whose records a list can bring along.
     const EXPANSIONS: &'static [Expansion] = &[];
 
+    /// How the collection is searched.
+    const SEARCH: Search;
+
     /// Reads a row, in the order of the columns of the literals.
     ///
     /// # Errors
@@ -104,6 +107,16 @@ pub struct Upsert {
     pub insert: &'static str,
     /// As [`Table::REPLACE`], of the record with this key, unless it is `$2`.
     pub replace: &'static str,
+}
+
+/// How a collection is searched.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// `$2` what is searched for: collection, id, title, the other texts, rank
+    /// and time of the last change of the best that match.
+    pub sql: &'static str,
+    /// The fields of the title and of the other texts.
+    pub fields: &'static [&'static str],
 }
 
 /// A column that refers to records of another table, or of the same.
@@ -184,3 +197,23 @@ macro_rules! row_statements {
     };
 }
 pub(super) use row_statements;
+
+/// The statement of a [`Search`].
+macro_rules! search {
+    ($table:literal, $collection:literal, $title:literal, [$($text:literal),*]) => {
+        Search {
+            sql: concat!(
+                "select '", $collection, "' as collection, id, ", $title, " as title, array[",
+                search!(@texts $($text),*), "]::text[] as texts,
+                 nexo.search_rank($2, ", $title, ") as rank, updated_at
+                 from ", $table, "
+                 where account_id = $1 and archived_at is null
+                   and id = any(array(select nexo.search_ids('", $collection, "', $2, 100, false, true)))"
+            ),
+            fields: &[$title $(, $text)*],
+        }
+    };
+    (@texts) => { "" };
+    (@texts $first:literal $(, $more:literal)*) => { concat!($first $(, ", ", $more)*) };
+}
+pub(super) use search;

@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Expansion, Order, Reference, Table, UPDATED, Upsert, row_statements};
+use super::table::{
+    CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+};
 use crate::model::{Employee, NewTask, Professional, Project, Task, TaskPatch, TaskPriority};
 
 /// The columns of every row that is read, in the order of `from_row`; the last
@@ -144,6 +146,8 @@ impl Table for Task {
             "id in (select page.assignee_professional_id from ({page}) as page)",
         ),
     ];
+
+    const SEARCH: Search = search!("nexo.tasks", "tasks", "title", ["description", "external_id"]);
 
     fn from_row(row: &Row) -> Result<Self, PgError> {
         Ok(Self {

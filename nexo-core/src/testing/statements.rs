@@ -19,6 +19,7 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
             .into();
     texts.extend(T::UPSERTS.iter().flat_map(|it| [it.insert, it.replace]).map(str::to_owned));
     texts.extend(T::REFERENCES.iter().map(|reference| reference.count.to_owned()));
+    texts.push(T::SEARCH.sql.to_owned());
     let fetch = 100;
     for list in lists::<T>(Id::new(), record) {
         let conditions = Conditions::of(&list.params);
@@ -59,6 +60,9 @@ pub(super) async fn run<T: Table>(
         seen.push((sql.to_owned(), rows.unwrap_or_else(|e| panic!("{sql}: {e:?}")).len()));
         connection.batch_execute("rollback to savepoint one").await.expect("undone");
     }
+    let title = record[T::SEARCH.fields[0]].as_str().unwrap_or_default();
+    let rows = connection.query(T::SEARCH.sql, &[&account, &title]).await.expect("searched");
+    seen.push((T::SEARCH.sql.to_owned(), rows.len()));
     for list in lists::<T>(account, record) {
         let conditions = Conditions::of(&list.params);
         let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
@@ -91,7 +95,8 @@ pub(super) async fn plans<T: Table>(
 ) -> Vec<ListPlan> {
     let mut plans = Vec::new();
     let fetch = 51;
-    for list in lists::<T>(account, record) {
+    // What is searched for is found by a function, of which a plan tells nothing.
+    for list in lists::<T>(account, record).into_iter().filter(|list| list.params.q.is_none()) {
         let conditions = Conditions::of(&list.params);
         let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
         let params = std::iter::once(&account as &(dyn ToSql + Sync)).chain(params);
@@ -137,6 +142,10 @@ impl<T: Table> List<T> {
 /// without a filter and with each filter that the record passes.
 fn lists<T: Table>(account: Id<Account>, record: &Value) -> Vec<List<T>> {
     let mut filters = vec![(None, ListParams::<T>::default())];
+    let title = record[T::SEARCH.fields[0]].as_str().unwrap_or_default();
+    let found = ListParams::<T> { q: Some(title.to_owned()), ..ListParams::default() };
+    let walked: &'static [&'static str] = &["null"];
+    filters.push((Some(("q", walked)), found));
     for name in T::Filter::NAMES {
         let passing = passing::<T>(name, &record[*name]);
         filters.extend(passing.into_iter().map(|(bounds, list)| (Some((*name, bounds)), list)));

@@ -13,6 +13,7 @@ mod once;
 mod plans;
 mod proof;
 mod rules;
+mod search;
 mod sessions;
 mod tokens;
 mod unit_of_work;

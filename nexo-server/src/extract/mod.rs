@@ -13,7 +13,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
 use matchit::Params;
-use nexo_core::model::{Entity, ErrorCode, Id};
+use nexo_core::model::{Entity, ErrorCode, Id, SearchParams};
 use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
 
@@ -64,6 +64,11 @@ impl<'a> Call<'a> {
     /// What a list call asks for.
     pub(crate) fn list<T: Entity>(&self) -> Outcome<ListCall<T>> {
         query::list_call(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// What a search asks for.
+    pub(crate) fn search(&self) -> Outcome<SearchParams> {
+        query::search_params(self.parts.uri.query().unwrap_or_default())
     }
 
     /// The version that the row must still have, if the caller named one.

@@ -1,6 +1,6 @@
 //! Query parameters of a list.
 
-use nexo_core::model::{Entity, ErrorCode, ListParams};
+use nexo_core::model::{Entity, ErrorCode, ListParams, MAX_HITS, SearchParams};
 
 use crate::failure::{Failure, Outcome};
 
@@ -29,6 +29,38 @@ pub(super) fn list_call<T: Entity>(query: &str) -> Outcome<ListCall<T>> {
         }
     }
     Ok(call)
+}
+
+/// Reads `q`, `in` (several, or with commas) and `limit`, and nothing else.
+pub(super) fn search_params(query: &str) -> Outcome<SearchParams> {
+    let mut params = SearchParams::default();
+    let mut q = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let again = match &*name {
+            "q" => q.replace(value.into_owned()).is_some(),
+            "in" => {
+                params.collections.extend(value.split(',').map(str::to_owned));
+                params.collections.len() > MAX_FIELDS
+            }
+            "limit" => {
+                let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+                let limit = value.parse().ok().filter(|_| digits);
+                let wrong = || refused(format!("limit must be a number from 1 to {MAX_HITS}"));
+                params.limit.replace(limit.ok_or_else(wrong)?).is_some()
+            }
+            _ => {
+                let name: String = name.chars().take(40).collect();
+                return Err(refused(format!(
+                    "unknown parameter {name:?}; known are q, in and limit"
+                )));
+            }
+        };
+        if again {
+            return Err(refused(format!("the parameter {name} is given twice")));
+        }
+    }
+    params.q = q.ok_or_else(|| refused("q must say what to search for".to_owned()))?;
+    Ok(params)
 }
 
 fn refused(detail: String) -> Failure {

@@ -5,3 +5,4 @@ pub(crate) mod crud;
 mod fields;
 pub(crate) mod health;
 pub(crate) mod keys;
+pub(crate) mod search;

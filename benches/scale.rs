@@ -1,0 +1,329 @@
+//! Reading from accounts of different sizes, at the repository.
+//!
+//! `cargo bench --bench scale` fills accounts of 1,000, 100,000 and 1,000,000
+//! clients among 1,000 others, and prints p50, p95 and p99 of a read by id, of
+//! every order of the list from both ends, of a page deep inside of it, of
+//! each filter, and what the largest account's p99 is of the smallest one's.
+//! `NEXO_BENCH_SIZES=1000,100000` takes other sizes.
+
+#[path = "support/trial.rs"]
+mod trial;
+
+use std::time::{Duration, Instant};
+
+use nexo_core::model::{
+    Client, ClientFilter, ClientKind, ClientStatus, CountMode, Id, ListParams, OneOf, SearchParams,
+    Sort,
+};
+use nexo_core::testing::{Tenant, TestDatabase};
+use nexo_core::{AuthConfig, Database, Repository, TenantScope};
+use tokio::runtime::Runtime;
+use trial::trial;
+
+const TARGET_P95: Duration = Duration::from_millis(20);
+const SAMPLES: usize = 400;
+
+fn main() {
+    let runtime = Runtime::new().expect("a runtime");
+    let missed = runtime.block_on(run(trial()));
+    if missed > 0 {
+        eprintln!("{missed} shapes miss {TARGET_P95:?} at p95");
+        std::process::exit(1);
+    }
+}
+
+async fn run(trial: bool) -> usize {
+    let sizes = sizes(trial);
+    let others = if trial { 3 } else { 1_000 };
+    let world = World::fill(&sizes, others).await;
+    println!("milliseconds at the repository, one caller, {others} other accounts");
+    print!("{:44}", "");
+    for size in &sizes {
+        print!("{:>27}", format!("{size} clients"));
+    }
+    print!("\n{:44}", "");
+    for _ in &sizes {
+        print!("{:>11}{:>8}{:>8}", "p50", "p95", "p99");
+    }
+    println!("{:>8}", "ratio");
+    let mut missed = 0;
+    for shape in Shape::all() {
+        print!("{:44}", shape.name);
+        let mut p99s = Vec::new();
+        for account in &world.accounts {
+            let samples = if trial { 2 } else { SAMPLES };
+            let mut times = Vec::with_capacity(samples);
+            for at in 0..samples {
+                let start = Instant::now();
+                shape.call(&world, account, at).await;
+                times.push(start.elapsed());
+            }
+            times.sort();
+            let at = |share: f64| times[((times.len() - 1) as f64 * share).ceil() as usize];
+            let [p50, p95, p99] = [at(0.50), at(0.95), at(0.99)];
+            let millis = |time: Duration| time.as_secs_f64() * 1e3;
+            print!("{:>11.2}{:>8.2}{:>8.2}", millis(p50), millis(p95), millis(p99));
+            missed += usize::from(!trial && p95 > TARGET_P95 && !shape.is_unbounded);
+            p99s.push(millis(p99));
+        }
+        println!("{:>8.2}", p99s[p99s.len() - 1] / p99s[0]);
+    }
+    missed
+}
+
+fn sizes(trial: bool) -> Vec<u32> {
+    let given = std::env::var("NEXO_BENCH_SIZES").unwrap_or_default();
+    let given: Vec<u32> = given.split(',').filter_map(|size| size.parse().ok()).collect();
+    match (trial, given.is_empty()) {
+        (true, _) => vec![10, 50],
+        (false, true) => vec![1_000, 100_000, 1_000_000],
+        (false, false) => given,
+    }
+}
+
+/// One account and what is looked for in it.
+struct Account {
+    scope: TenantScope,
+    ids: Vec<Id<Client>>,
+    emails: Vec<String>,
+    names: Vec<String>,
+    deep: String,
+}
+
+struct World {
+    clients: Repository<Client>,
+    accounts: Vec<Account>,
+    database: Database,
+    _test: TestDatabase,
+}
+
+impl World {
+    async fn fill(sizes: &[u32], others: u32) -> Self {
+        let test = TestDatabase::create().await;
+        let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+        let superuser = test.superuser().await;
+        let clients = database.repository::<Client>();
+        let begun = Instant::now();
+        superuser
+            .batch_execute(&format!(
+                "insert into nexo.accounts (id, name)
+                 select gen_random_uuid(), 'Other ' || at from generate_series(1, {others}) as at"
+            ))
+            .await
+            .expect("the others");
+        fill(&superuser, "select id, 200 from nexo.accounts").await;
+        let mut scopes = Vec::new();
+        for size in sizes {
+            let scope = Tenant::register(&authenticator).await.scope;
+            fill(&superuser, &format!("select '{}'::uuid, {size}", scope.account_id())).await;
+            scopes.push(scope);
+        }
+        superuser.batch_execute("vacuum analyze nexo.clients").await.expect("analyzed");
+        println!("filled in {:.0?}", begun.elapsed());
+        let mut accounts = Vec::new();
+        for scope in scopes {
+            accounts.push(Account::sample(&superuser, &clients, scope).await);
+        }
+        Self { clients, accounts, database, _test: test }
+    }
+}
+
+/// Clients with different names, statuses, kinds and times.
+async fn fill(superuser: &nexo_core::tokio_postgres::Client, accounts: &str) {
+    let sql = format!(
+        "with wanted (account_id, rows) as ({accounts})
+         insert into nexo.clients
+             (account_id, id, external_id, name, kind, email, phone, status, tags, created_at, updated_at)
+         select account_id, gen_random_uuid(), 'x-' || at,
+                (array['Ada', 'Bert', 'Cleo', 'Dan', 'Eve', 'Flo'])[1 + at % 6] || ' ' || md5(at::text),
+                case when at % 3 = 0 then 'person' else 'company' end,
+                'client' || at || '@example.com', '+44 20 ' || at,
+                case when at % 100 = 0 then 'inactive' when at % 4 = 0 then 'lead' else 'active' end,
+                '{{bench}}',
+                now() - at * (interval '2 years' / rows), now() - (at::bigint * 7919 % 1000000) * interval '1 minute'
+         from wanted, generate_series(1, rows) as at"
+    );
+    superuser.batch_execute(&sql).await.expect("filled");
+}
+
+impl Account {
+    async fn sample(
+        superuser: &nexo_core::tokio_postgres::Client,
+        clients: &Repository<Client>,
+        scope: TenantScope,
+    ) -> Self {
+        let account = scope.account_id();
+        let sql = "select id, email, name from nexo.clients tablesample bernoulli (20)
+                   where account_id = $1 limit 500";
+        let mut rows = superuser.query(sql, &[&account]).await.expect("sampled");
+        if rows.is_empty() {
+            let sql = "select id, email, name from nexo.clients where account_id = $1 limit 500";
+            rows = superuser.query(sql, &[&account]).await.expect("sampled");
+        }
+        // A place in the middle of the list.
+        let middle =
+            "select percentile_disc(0.5) within group (order by created_at) from nexo.clients
+                      where account_id = $1";
+        let middle: jiff::Timestamp =
+            superuser.query_one(middle, &[&account]).await.expect("found").get(0);
+        let params = ListParams {
+            filter: ClientFilter { created_at: (..middle).into(), ..ClientFilter::default() },
+            limit: Some(1),
+            ..ListParams::default()
+        };
+        let deep = clients.list(&scope, &params).await.expect("listed").next_cursor;
+        Self {
+            ids: rows.iter().map(|row| row.get(0)).collect(),
+            emails: rows.iter().map(|row| row.get(1)).collect(),
+            names: rows.iter().map(|row| row.get(2)).collect(),
+            deep: deep.expect("there are more"),
+            scope,
+        }
+    }
+}
+
+/// One way to read.
+struct Shape {
+    name: String,
+    look: Look,
+    /// Asked for by the caller at any price.
+    is_unbounded: bool,
+}
+
+enum Look {
+    Get,
+    Search(Box<dyn Fn(&Account, usize) -> String>),
+    List(Box<dyn Fn(&Account, usize) -> ListParams<Client>>),
+}
+
+impl Shape {
+    async fn call(&self, world: &World, account: &Account, at: usize) {
+        match &self.look {
+            Look::Get => {
+                let id = account.ids[at % account.ids.len()];
+                world.clients.get(&account.scope, id).await.expect("found");
+            }
+            Look::Search(q) => {
+                let params = SearchParams { q: q(account, at), ..SearchParams::default() };
+                world.database.search(&account.scope, &params).await.expect("searched");
+            }
+            Look::List(params) => {
+                let params = params(account, at);
+                world.clients.list(&account.scope, &params).await.expect("listed");
+            }
+        }
+    }
+
+    fn all() -> Vec<Self> {
+        let mut shapes =
+            vec![Self { name: "get".to_owned(), look: Look::Get, is_unbounded: false }];
+        let mut list = |name: &str, params: Box<dyn Fn(&Account, usize) -> ListParams<Client>>| {
+            let is_unbounded = name.contains("count=exact");
+            shapes.push(Self { name: name.to_owned(), look: Look::List(params), is_unbounded });
+        };
+        for sort in ["-created_at", "created_at", "-updated_at", "updated_at", "name", "-name"] {
+            list(&format!("sort={sort}"), Box::new(move |_, _| sorted(sort)));
+        }
+        list(
+            "a page in the middle",
+            Box::new(|account, _| ListParams {
+                cursor: Some(account.deep.clone()),
+                ..ListParams::default()
+            }),
+        );
+        let status =
+            |status| ClientFilter { status: OneOf::from(status), ..ClientFilter::default() };
+        for (name, common) in
+            [("active", ClientStatus::Active), ("inactive", ClientStatus::Inactive)]
+        {
+            for sort in ["-created_at", "name"] {
+                let of = move |_: &Account, _| filtered(status(common), sort);
+                list(&format!("status={name} sort={sort}"), Box::new(of));
+            }
+        }
+        list(
+            "status=lead&status=inactive",
+            Box::new(|_, _| {
+                let two = [ClientStatus::Lead, ClientStatus::Inactive].into_iter().collect();
+                filtered(ClientFilter { status: two, ..ClientFilter::default() }, "-created_at")
+            }),
+        );
+        list(
+            "kind=person status=inactive",
+            Box::new(|_, _| {
+                let kind = OneOf::from(ClientKind::Person);
+                let status = OneOf::from(ClientStatus::Inactive);
+                filtered(ClientFilter { kind, status, ..ClientFilter::default() }, "-created_at")
+            }),
+        );
+        list(
+            "email=…",
+            Box::new(|account, at| {
+                let email = OneOf::from(account.emails[at % account.emails.len()].clone());
+                filtered(ClientFilter { email, ..ClientFilter::default() }, "-created_at")
+            }),
+        );
+        list(
+            "name=…",
+            Box::new(|account, at| {
+                let name = OneOf::from(account.names[at % account.names.len()].clone());
+                filtered(ClientFilter { name, ..ClientFilter::default() }, "-created_at")
+            }),
+        );
+        list(
+            "created_at within a day sort=name",
+            Box::new(|_, _| {
+                let now = jiff::Timestamp::now();
+                let day = now - jiff::SignedDuration::from_hours(24)..now;
+                let created_at = day.into();
+                filtered(ClientFilter { created_at, ..ClientFilter::default() }, "name")
+            }),
+        );
+        for (name, count) in [("estimated", CountMode::Estimated), ("exact", CountMode::Exact)] {
+            let counted = move |_: &Account, _| ListParams { count, ..ListParams::default() };
+            list(&format!("count={name}"), Box::new(counted));
+        }
+        for (name, q) in [
+            ("its name", None),
+            ("two beginnings: ad 7b", Some("ad 7b")),
+            ("two letters: ad", Some("ad")),
+            ("everybody's domain: example.com", Some("example.com")),
+            ("a number's part: 20 77", Some("20 77")),
+            ("nobody", Some("zzqzz")),
+        ] {
+            let of = move |account: &Account, at: usize| match q {
+                Some(q) => q.to_owned(),
+                None => account.names[at % account.names.len()].clone(),
+            };
+            let look = Look::Search(Box::new(of));
+            shapes.push(Self { name: format!("search {name}"), look, is_unbounded: false });
+        }
+        let of = |account: &Account, at: usize| {
+            let email = &account.emails[at % account.emails.len()];
+            email[3..email.find('@').unwrap_or(email.len())].to_owned()
+        };
+        let look = Look::Search(Box::new(of));
+        shapes.push(Self {
+            name: "search an address's part".to_owned(),
+            look,
+            is_unbounded: false,
+        });
+        shapes.push(Self {
+            name: "list q=its name".to_owned(),
+            look: Look::List(Box::new(|account, at| ListParams {
+                q: Some(account.names[at % account.names.len()].clone()),
+                ..ListParams::default()
+            })),
+            is_unbounded: false,
+        });
+        shapes
+    }
+}
+
+fn sorted(sort: &str) -> ListParams<Client> {
+    ListParams { sort: Some(Sort::parse(sort)), ..ListParams::default() }
+}
+
+fn filtered(filter: ClientFilter, sort: &str) -> ListParams<Client> {
+    ListParams { filter, ..sorted(sort) }
+}
