@@ -160,6 +160,22 @@ async fn what_is_referred_to_is_archived_and_not_deleted() {
     assert_eq!((restored.archived_at, list(false).await), (None, 1));
 }
 
+/// A user who is named is a member of the account, and one employee at most.
+#[tokio::test]
+async fn users_are_those_of_the_account() {
+    let world = World::create().await;
+    let user = world.scope.user_id();
+    let new = NewProject { owner_id: user, ..NewProject::named("Engine") };
+    assert_eq!(world.make::<Project>(new).await.owner_id, user);
+    let stranger = NewProject { owner_id: Some(Id::new()), ..NewProject::named("Engine") };
+    let stranger = world.of::<Project>().create(&world.scope, &stranger).await;
+    assert_eq!(refused(stranger), ("owner_id".to_owned(), FieldCode::UnknownReference));
+    let employee = |code: &str| NewEmployee { user_id: user, ..NewEmployee::named(code, "Ada") };
+    world.make::<Employee>(employee("E-1")).await;
+    let twice = world.of::<Employee>().create(&world.scope, &employee("E-2")).await;
+    assert_eq!(refused(twice), ("user_id".to_owned(), FieldCode::Duplicate));
+}
+
 /// Members are a part of their project: kept in order, replaced as a list, and
 /// gone with it; whoever is one cannot be deleted.
 #[tokio::test]
