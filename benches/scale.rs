@@ -241,10 +241,13 @@ struct Shape {
     is_unbounded: bool,
 }
 
+/// Something of an account, another one at each sample.
+type Of<R> = Box<dyn Fn(&Account, usize) -> R>;
+
 enum Look {
     Get,
-    Search(Box<dyn Fn(&Account, usize) -> String>),
-    List(Box<dyn Fn(&Account, usize) -> ListParams<Client>>),
+    Search(Of<String>),
+    List(Of<ListParams<Client>>),
 }
 
 impl Shape {
@@ -268,7 +271,7 @@ impl Shape {
     fn all() -> Vec<Self> {
         let mut shapes =
             vec![Self { name: "get".to_owned(), look: Look::Get, is_unbounded: false }];
-        let mut list = |name: &str, params: Box<dyn Fn(&Account, usize) -> ListParams<Client>>| {
+        let mut list = |name: &str, params: Of<ListParams<Client>>| {
             let is_unbounded = name.contains("count=exact");
             shapes.push(Self { name: name.to_owned(), look: Look::List(params), is_unbounded });
         };

@@ -12,8 +12,8 @@ use crate::model::Entity;
 /// it. The policy is the guard all the same; the predicate `account_id = $1`
 /// makes it nearly free and routes the statement to one shard.
 ///
-/// [`row_statements!`] writes those literals that differ by nothing but the
-/// table's name and columns.
+/// (Inside of this crate, `row_statements!` writes those literals that differ by nothing but the
+/// table's name and columns.)
 pub trait Table: Entity {
     /// The table, with its schema.
     const NAME: &'static str;

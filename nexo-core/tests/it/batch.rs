@@ -156,7 +156,7 @@ fn rename_first(operation: &BatchOperation<Client>) -> BatchOperation<Client> {
 #[tokio::test]
 async fn a_full_batch_and_no_more() {
     let world = World::create().await;
-    let name = |at: usize| if at % 3 == 0 { String::new() } else { format!("C{at}") };
+    let name = |at: usize| if at.is_multiple_of(3) { String::new() } else { format!("C{at}") };
     let unique = |at: usize| NewClient {
         external_id: Some(format!("{}", at / 2)),
         status: ClientStatus::Active,

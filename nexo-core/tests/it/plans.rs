@@ -106,7 +106,7 @@ async fn vary(
             let excluded =
                 reference.field == "assignee_professional_id" || reference.field.contains("[]");
             let at = spread(number, reference.field);
-            if !rows.is_empty() && !excluded && at % 8 > 0 {
+            if !rows.is_empty() && !excluded && !at.is_multiple_of(8) {
                 new[reference.field] = id_of(&rows[at % rows.len()]).to_string().into();
             }
         }

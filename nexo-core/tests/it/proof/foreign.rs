@@ -22,7 +22,7 @@ pub(super) async fn try_ids(world: &World, findings: &mut Findings) {
             format!("{}: another account's values are taken: {same:?}", table.name)
         });
         let upsert = json!({ "op": "upsert", "record": table.example(number) });
-        let upserted = table.perform(&world.database, attacker, batch(upsert)).await;
+        let upserted = table.perform(&world.database, attacker, batch(&upsert)).await;
         findings
             .expect(upserted.is_ok_and(|done| done["results"][0]["outcome"] == "changed"), || {
                 format!("{}: the attacker's own record was not found by its key", table.name)
@@ -56,14 +56,14 @@ fn on_one(table: &RegisteredTable, number: u32) -> Vec<Box<dyn Fn(Uuid) -> Opera
         Box::new(Operation::Archive),
         Box::new(Operation::Restore),
         Box::new(Operation::Delete),
-        Box::new(|id| batch(json!({ "op": "patch", "id": id, "changes": {} }))),
-        Box::new(|id| batch(json!({ "op": "patch", "id": id, "version": 1, "changes": {} }))),
-        Box::new(|id| batch(json!({ "op": "delete", "id": id }))),
-        Box::new(|id| batch(json!({ "op": "delete", "id": id, "version": 1 }))),
+        Box::new(|id| batch(&json!({ "op": "patch", "id": id, "changes": {} }))),
+        Box::new(|id| batch(&json!({ "op": "patch", "id": id, "version": 1, "changes": {} }))),
+        Box::new(|id| batch(&json!({ "op": "delete", "id": id }))),
+        Box::new(|id| batch(&json!({ "op": "delete", "id": id, "version": 1 }))),
     ]
 }
 
-fn batch(operation: Value) -> Operation {
+fn batch(operation: &Value) -> Operation {
     Operation::Batch(json!({ "mode": "atomic", "operations": [operation] }))
 }
 
@@ -88,9 +88,9 @@ async fn try_references(
             refer(&mut patch, reference.field, id);
             for operation in [
                 Operation::Create(new.clone()),
-                batch(json!({ "op": "create", "record": new })),
-                batch(json!({ "op": "upsert", "record": new })),
-                batch(json!({ "op": "patch", "id": id_of(&own), "changes": patch })),
+                batch(&json!({ "op": "create", "record": new })),
+                batch(&json!({ "op": "upsert", "record": new })),
+                batch(&json!({ "op": "patch", "id": id_of(&own), "changes": patch })),
                 Operation::Replace(id_of(&own), new),
                 Operation::Patch(id_of(&own), patch),
             ] {
