@@ -67,8 +67,11 @@ pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
+pub use repo::registered as tables;
+#[cfg(feature = "db")]
 pub use repo::{
-    Day, Expansion, Keyed, Order, Reference, Repository, Search, SortKey, SortKind, Table, Upsert,
+    Day, Expansion, Keyed, Order, Reference, RegisteredTable, Repository, Search, SortKey,
+    SortKind, Table, Upsert,
 };
 #[cfg(feature = "db")]
 pub use tenant::TenantScope;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::filters;
+use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{Change, Entity, FieldError, Id, OneOf, User, Validate, Validator};
 

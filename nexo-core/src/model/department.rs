@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filter::filters;
+use super::filter_set::filters;
 use super::{Change, Employee, Entity, FieldError, Id, OneOf, User, Validate, Validator};
 
 /// A department as it is stored.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 
-use super::filter::filters;
+use super::day;
+use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{Change, Department, Entity, FieldError, Id, OneOf, User, Validate, Validator, Within};
 
@@ -96,11 +97,11 @@ pub struct NewEmployee {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salary_level: Option<i16>,
     /// First day of work.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub hired_on: Option<Date>,
     /// Last day of work; the day of the change, if the status becomes `left`
     /// without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub left_on: Option<Date>,
     /// Whether they work here; `active` if absent.
     #[serde(default)]
@@ -150,10 +151,10 @@ pub struct EmployeePatch {
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub salary_level: Change<i16>,
     /// New hired on.
-    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
     pub hired_on: Change<Date>,
     /// New left on.
-    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
     pub left_on: Change<Date>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -135,7 +135,7 @@ pub struct Condition<'a> {
         Option<(&'a (dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type)>,
 }
 
-/// One field of a [`Filters`], whatever its type.
+/// One field of a [`Filters`](super::Filters), whatever its type.
 pub trait FilterField: Debug + Send + Sync {
     /// Whether it is no condition at all.
     fn is_empty(&self) -> bool;
@@ -152,39 +152,6 @@ pub trait FilterField: Debug + Send + Sync {
     /// Gives the conditions for a statement.
     #[cfg(feature = "db")]
     fn conditions<'a>(&'a self, found: &mut Vec<Condition<'a>>);
-}
-
-/// The filters of an entity: one field for each column that lists can be
-/// filtered by.
-pub trait Filters: Debug + Clone + Default + PartialEq + Send + Sync + Unpin + 'static {
-    /// The fields' names.
-    const NAMES: &'static [&'static str];
-
-    /// Every field with its name.
-    fn fields(&self) -> Vec<(&'static str, &dyn FilterField)>;
-
-    /// The field of this name.
-    fn field_mut(&mut self, name: &str) -> Option<&mut dyn FilterField>;
-
-    /// Whether every row passes.
-    fn is_empty(&self) -> bool {
-        self.fields().iter().all(|(_, field)| field.is_empty())
-    }
-
-    /// The query parameters that say the same, in the order of the fields.
-    fn parameters(&self) -> Vec<(String, String)> {
-        let mut parameters = Vec::new();
-        for (name, field) in self.fields() {
-            field.give(&mut |bound, value| {
-                let name = match bound {
-                    Some(bound) => format!("{name}.{bound}"),
-                    None => name.to_owned(),
-                };
-                parameters.push((name, value));
-            });
-        }
-        parameters
-    }
 }
 
 impl<T: FilterValue> FilterField for OneOf<T> {
@@ -303,54 +270,3 @@ fn give<V: Display>(
         parameter(Some(bound), value.to_string());
     }
 }
-
-/// Declares an entity's filters. Every entity has those of the last lines.
-macro_rules! filters {
-    (
-        $(#[$meta:meta])* pub struct $name:ident of $entity:ident {
-            $( $(#[$doc:meta])* $field:ident: $type:ty, )*
-        }
-    ) => {
-        $crate::model::filter::filters! { @all
-            $(#[$meta])* pub struct $name {
-                /// Any of these records.
-                id: $crate::model::OneOf<$crate::model::Id<$entity>>,
-                $( $(#[$doc])* $field: $type, )*
-                /// Any of these identifiers of another system.
-                external_id: $crate::model::OneOf<String>,
-                /// When it was created.
-                created_at: $crate::model::Within<jiff::Timestamp>,
-                /// When it was last changed.
-                updated_at: $crate::model::Within<jiff::Timestamp>,
-            }
-        }
-    };
-    (@all
-        $(#[$meta:meta])* pub struct $name:ident {
-            $( $(#[$doc:meta])* $field:ident: $type:ty, )*
-        }
-    ) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq)]
-        pub struct $name {
-            $( $(#[$doc])* pub $field: $type, )*
-        }
-
-        impl $crate::model::Filters for $name {
-            const NAMES: &'static [&'static str] = &[$( stringify!($field), )*];
-
-            fn fields(&self) -> Vec<(&'static str, &dyn $crate::model::FilterField)> {
-                vec![$( (stringify!($field), &self.$field as _), )*]
-            }
-
-            fn field_mut(&mut self, name: &str) -> Option<&mut dyn $crate::model::FilterField> {
-                match name {
-                    $( stringify!($field) => Some(&mut self.$field), )*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-pub(crate) use filters;

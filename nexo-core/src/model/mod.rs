@@ -11,11 +11,13 @@ mod auth;
 mod batch;
 mod change;
 mod client;
+mod day;
 mod decimal;
 mod department;
 mod employee;
 mod entity;
 mod filter;
+mod filter_set;
 mod filter_value;
 mod id;
 mod list;
@@ -23,6 +25,7 @@ mod list_query;
 mod problem;
 mod professional;
 mod project;
+mod project_member;
 mod search;
 mod supplier;
 mod task;
@@ -44,7 +47,8 @@ pub use employee::{Employee, EmployeeFilter, EmployeePatch, EmployeeStatus, NewE
 pub use entity::{Content, Entity};
 #[cfg(feature = "db")]
 pub use filter::Condition;
-pub use filter::{Comparison, FilterField, Filters, MAX_FILTER_VALUES, OneOf, Within};
+pub use filter::{Comparison, FilterField, MAX_FILTER_VALUES, OneOf, Within};
+pub use filter_set::Filters;
 pub use filter_value::FilterValue;
 pub use id::Id;
 pub use list::{
@@ -56,7 +60,8 @@ pub use professional::{
     Availability, NewProfessional, Professional, ProfessionalFilter, ProfessionalPatch,
     ProfessionalStatus,
 };
-pub use project::{NewProject, Project, ProjectFilter, ProjectMember, ProjectPatch, ProjectStatus};
+pub use project::{NewProject, Project, ProjectFilter, ProjectPatch, ProjectStatus};
+pub use project_member::ProjectMember;
 pub use search::{DEFAULT_HITS, Hit, MAX_HITS, MAX_QUERY, Piece, SearchParams, SearchResult};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 
-use super::filter::filters;
+use super::day;
+use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
-    Change, Client, Decimal, Employee, Entity, FieldCode, FieldError, Id, OneOf, Professional,
-    User, Validate, Validator, Within,
+    Change, Client, Decimal, Entity, FieldError, Id, OneOf, ProjectMember, User, Validate,
+    Validator, Within,
 };
 
 text_enum! {
@@ -26,21 +27,6 @@ text_enum! {
         /// Given up. It may be planned or taken up again.
         Cancelled = "cancelled",
     }
-}
-
-/// Somebody who works on a project: an employee or a professional.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProjectMember {
-    /// The employee, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub employee_id: Option<Id<Employee>>,
-    /// The professional, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub professional_id: Option<Id<Professional>>,
-    /// What they do in it, up to 100 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
 }
 
 /// A project as it is stored.
@@ -107,10 +93,10 @@ pub struct NewProject {
     #[serde(default)]
     pub status: ProjectStatus,
     /// First day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub starts_on: Option<Date>,
     /// Last day, not before the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub ends_on: Option<Date>,
     /// What it may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,10 +143,10 @@ pub struct ProjectPatch {
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub status: Change<ProjectStatus>,
     /// New starts on.
-    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
     pub starts_on: Change<Date>,
     /// New ends on.
-    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
     pub ends_on: Change<Date>,
     /// New budget.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
@@ -334,78 +320,7 @@ impl Said<'_> {
             check.currency("currency", currency);
         }
         if let Some(members) = self.members {
-            check_members(check, members);
-        }
-    }
-}
-
-/// Up to 100 different people, each an employee or a professional.
-fn check_members(check: &mut Validator, members: &[ProjectMember]) {
-    if members.len() > MAX_MEMBERS {
-        check.refuse("members", FieldCode::TooMany, "must have at most 100 entries");
-        return;
-    }
-    for (at, member) in members.iter().enumerate() {
-        let field = |name: &str| format!("members[{at}].{name}");
-        let person = (member.employee_id, member.professional_id);
-        match person {
-            (Some(_), None) | (None, Some(_)) => {}
-            (None, None) => check.refuse(
-                field("employee_id"),
-                FieldCode::Required,
-                "must be given, or a professional_id",
-            ),
-            (Some(_), Some(_)) => check.refuse(
-                field("professional_id"),
-                FieldCode::TooMany,
-                "must not be given beside an employee_id",
-            ),
-        }
-        let is_same = |other: &ProjectMember| (other.employee_id, other.professional_id) == person;
-        if members[..at].iter().any(is_same) {
-            check.refuse(format!("members[{at}]"), FieldCode::Duplicate, "stands twice");
-        }
-        if let Some(role) = &member.role {
-            check.text(&field("role"), role, 1, 100);
-        }
-    }
-}
-
-const MAX_MEMBERS: usize = 100;
-
-#[cfg(feature = "db")]
-mod sql {
-    use std::error::Error;
-
-    use tokio_postgres::types::private::BytesMut;
-    use tokio_postgres::types::{FromSql, IsNull, Json, ToSql, Type, to_sql_checked};
-
-    use super::ProjectMember;
-
-    /// As `jsonb`.
-    impl ToSql for ProjectMember {
-        fn to_sql(
-            &self,
-            ty: &Type,
-            out: &mut BytesMut,
-        ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-            Json(self).to_sql(ty, out)
-        }
-
-        fn accepts(ty: &Type) -> bool {
-            *ty == Type::JSONB
-        }
-
-        to_sql_checked!();
-    }
-
-    impl<'a> FromSql<'a> for ProjectMember {
-        fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-            Json::<Self>::from_sql(ty, raw).map(|Json(member)| member)
-        }
-
-        fn accepts(ty: &Type) -> bool {
-            *ty == Type::JSONB
+            ProjectMember::check_all(check, members);
         }
     }
 }

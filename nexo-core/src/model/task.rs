@@ -5,7 +5,8 @@ use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::filter::filters;
+use super::day;
+use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
     Change, Decimal, Employee, Entity, FieldCode, FieldError, Id, OneOf, Professional, Project,
@@ -119,7 +120,7 @@ pub struct NewTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee_professional_id: Option<Id<Professional>>,
     /// Last day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
     pub due_on: Option<Date>,
     /// Hours that it should take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,7 +170,7 @@ pub struct TaskPatch {
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub assignee_professional_id: Change<Id<Professional>>,
     /// New due on.
-    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
     pub due_on: Change<Date>,
     /// New estimate hours.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -20,14 +20,14 @@ macro_rules! columns {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "insert into nexo.clients
-            (account_id, id, created_by, external_id, name, kind, email, phone, website, address, status, tags,
-             notes)
-         values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13)
-         ",
-        $conflict,
-        " returning ",
-        columns!()
+            "insert into nexo.clients
+                (account_id, id, created_by, external_id, name, kind, email, phone, website, address, status, tags,
+                 notes)
+             values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13)
+             ",
+            $conflict,
+            " returning ",
+            columns!()
         )
     };
 }
@@ -36,14 +36,14 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.clients
-         set external_id = $4, name = $5, kind = $6, email = lower(btrim($7)), phone = $8, website = $9,
-             address = $10, status = $11, tags = $12, notes = $13, version = version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.clients
+             set external_id = $4, name = $5, kind = $6, email = lower(btrim($7)), phone = $8, website = $9,
+                 address = $10, status = $11, tags = $12, notes = $13, version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }

@@ -23,9 +23,9 @@ macro_rules! insert {
     ($conflict:literal) => {
         concat!(
             "insert into nexo.departments
-            (account_id, id, created_by, external_id, name, parent_id, head_id)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         ",
+                (account_id, id, created_by, external_id, name, parent_id, head_id)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             ",
             $conflict,
             " returning ",
             columns!()
@@ -37,13 +37,13 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.departments
-         set external_id = $4, name = $5, parent_id = $6, head_id = $7, version = version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.departments
+             set external_id = $4, name = $5, parent_id = $6, head_id = $7, version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }

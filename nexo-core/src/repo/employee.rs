@@ -23,14 +23,14 @@ macro_rules! columns {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "insert into nexo.employees
-            (account_id, id, created_by, external_id, employee_code, name, email, phone, title, department_id,
-             manager_id, salary_level, hired_on, left_on, status, user_id)
-         values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13, $14, $15, $16)
-         ",
-        $conflict,
-        " returning ",
-        columns!()
+            "insert into nexo.employees
+                (account_id, id, created_by, external_id, employee_code, name, email, phone, title, department_id,
+                 manager_id, salary_level, hired_on, left_on, status, user_id)
+             values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             ",
+            $conflict,
+            " returning ",
+            columns!()
         )
     };
 }
@@ -39,15 +39,15 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.employees
-         set external_id = $4, employee_code = $5, name = $6, email = lower(btrim($7)), phone = $8, title = $9,
-             department_id = $10, manager_id = $11, salary_level = $12, hired_on = $13, left_on = $14, status =
-             $15, user_id = $16, version = version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.employees
+             set external_id = $4, employee_code = $5, name = $6, email = lower(btrim($7)), phone = $8, title = $9,
+                 department_id = $10, manager_id = $11, salary_level = $12, hired_on = $13, left_on = $14,
+                 status = $15, user_id = $16, version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }

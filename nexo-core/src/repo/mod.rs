@@ -24,9 +24,6 @@ mod task;
 
 pub use cursor::{Day, SortKey, SortKind};
 pub use keyed::Keyed;
-#[cfg(not(feature = "testing"))]
-pub(crate) use registry::RegisteredTable;
-#[cfg(feature = "testing")]
 pub use registry::RegisteredTable;
 pub use repository::Repository;
 pub use table::{Expansion, Order, Reference, Search, Table, Upsert};
@@ -40,8 +37,9 @@ pub(crate) mod lists {
     pub(crate) use super::list::{Conditions, Statement, count, expansion, page};
 }
 
-/// Every table of the crate.
-pub(crate) fn registered() -> Vec<RegisteredTable> {
+/// Every table of the crate: what must hold for each of them is asked of these.
+#[must_use]
+pub fn registered() -> Vec<RegisteredTable> {
     vec![
         RegisteredTable::of::<Client>(),
         RegisteredTable::of::<Department>(),

@@ -21,14 +21,14 @@ macro_rules! columns {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "insert into nexo.professionals
-            (account_id, id, created_by, external_id, name, specialty, skills, hourly_rate, currency,
-             availability, email, phone, portfolio, status)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, lower(btrim($11)), $12, $13, $14)
-         ",
-        $conflict,
-        " returning ",
-        columns!()
+            "insert into nexo.professionals
+                (account_id, id, created_by, external_id, name, specialty, skills, hourly_rate, currency,
+                 availability, email, phone, portfolio, status)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, lower(btrim($11)), $12, $13, $14)
+             ",
+            $conflict,
+            " returning ",
+            columns!()
         )
     };
 }
@@ -37,15 +37,15 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.professionals
-         set external_id = $4, name = $5, specialty = $6, skills = $7, hourly_rate = $8, currency = $9,
-             availability = $10, email = lower(btrim($11)), phone = $12, portfolio = $13, status = $14, version =
-             version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.professionals
+             set external_id = $4, name = $5, specialty = $6, skills = $7, hourly_rate = $8, currency = $9,
+                 availability = $10, email = lower(btrim($11)), phone = $12, portfolio = $13, status = $14,
+                 version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }

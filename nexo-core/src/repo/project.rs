@@ -41,22 +41,22 @@ macro_rules! written {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "with project as (
-             insert into nexo.projects
-                 (account_id, id, created_by, external_id, client_id, name, code, description, status, starts_on,
-                  ends_on, budget, currency, owner_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-             ",
-        $conflict,
-        "
-             returning *
-         ), members as (
-             insert into nexo.project_members (account_id, project_id, position, employee_id, professional_id, role)
-             select $1, project.id, m.position, (m.member->>'employee_id')::uuid,
-                    (m.member->>'professional_id')::uuid, m.member->>'role'
-             from project, unnest($15::jsonb[]) with ordinality as m (member, position)
-         ) ",
-        written!("$15::jsonb[]")
+            "with project as (
+                 insert into nexo.projects
+                     (account_id, id, created_by, external_id, client_id, name, code, description, status, starts_on,
+                      ends_on, budget, currency, owner_id)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 ",
+            $conflict,
+            "
+                 returning *
+             ), members as (
+                 insert into nexo.project_members (account_id, project_id, position, employee_id, professional_id, role)
+                 select $1, project.id, m.position, (m.member->>'employee_id')::uuid,
+                        (m.member->>'professional_id')::uuid, m.member->>'role'
+                 from project, unnest($15::jsonb[]) with ordinality as m (member, position)
+             ) ",
+            written!("$15::jsonb[]")
         )
     };
 }
@@ -65,27 +65,27 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "with project as (
-             update nexo.projects
-             set external_id = $4, client_id = $5, name = $6, code = $7, description = $8, status = $9,
-                 starts_on = $10, ends_on = $11, budget = $12, currency = $13, owner_id = $14,
-                 version = version + 1, updated_at = now()
-             where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-             returning *
-         ), fewer as (
-             delete from nexo.project_members m using project
-             where m.account_id = $1 and m.project_id = project.id and m.position > cardinality($15::jsonb[])
-         ), members as (
-             insert into nexo.project_members (account_id, project_id, position, employee_id, professional_id, role)
-             select $1, project.id, m.position, (m.member->>'employee_id')::uuid,
-                    (m.member->>'professional_id')::uuid, m.member->>'role'
-             from project, unnest($15::jsonb[]) with ordinality as m (member, position)
-             on conflict (account_id, project_id, position) do update
-             set employee_id = excluded.employee_id, professional_id = excluded.professional_id, role = excluded.role
-         ) ",
-        written!("$15::jsonb[]")
+            "with project as (
+                 update nexo.projects
+                 set external_id = $4, client_id = $5, name = $6, code = $7, description = $8, status = $9,
+                     starts_on = $10, ends_on = $11, budget = $12, currency = $13, owner_id = $14,
+                     version = version + 1, updated_at = now()
+                 where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+                 returning *
+             ), fewer as (
+                 delete from nexo.project_members m using project
+                 where m.account_id = $1 and m.project_id = project.id and m.position > cardinality($15::jsonb[])
+             ), members as (
+                 insert into nexo.project_members (account_id, project_id, position, employee_id, professional_id, role)
+                 select $1, project.id, m.position, (m.member->>'employee_id')::uuid,
+                        (m.member->>'professional_id')::uuid, m.member->>'role'
+                 from project, unnest($15::jsonb[]) with ordinality as m (member, position)
+                 on conflict (account_id, project_id, position) do update
+                 set employee_id = excluded.employee_id, professional_id = excluded.professional_id, role = excluded.role
+             ) ",
+            written!("$15::jsonb[]")
         )
     };
 }

@@ -21,14 +21,14 @@ macro_rules! columns {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "insert into nexo.suppliers
-            (account_id, id, created_by, external_id, company, category, contact_person, email, phone, address,
-             tax_id, payment_terms, rating, status)
-         values ($1, $2, $3, $4, $5, $6, $7, lower(btrim($8)), $9, $10, $11, $12, $13, $14)
-         ",
-        $conflict,
-        " returning ",
-        columns!()
+            "insert into nexo.suppliers
+                (account_id, id, created_by, external_id, company, category, contact_person, email, phone, address,
+                 tax_id, payment_terms, rating, status)
+             values ($1, $2, $3, $4, $5, $6, $7, lower(btrim($8)), $9, $10, $11, $12, $13, $14)
+             ",
+            $conflict,
+            " returning ",
+            columns!()
         )
     };
 }
@@ -37,15 +37,15 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.suppliers
-         set external_id = $4, company = $5, category = $6, contact_person = $7, email = lower(btrim($8)), phone
-             = $9, address = $10, tax_id = $11, payment_terms = $12, rating = $13, status = $14, version =
-             version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.suppliers
+             set external_id = $4, company = $5, category = $6, contact_person = $7, email = lower(btrim($8)), phone
+                 = $9, address = $10, tax_id = $11, payment_terms = $12, rating = $13, status = $14,
+                 version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }

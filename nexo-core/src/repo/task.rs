@@ -25,14 +25,14 @@ macro_rules! columns {
 macro_rules! insert {
     ($conflict:literal) => {
         concat!(
-        "insert into nexo.tasks
-            (account_id, id, created_by, external_id, project_id, parent_id, title, description, status,
-             priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         ",
-        $conflict,
-        " returning ",
-        columns!()
+            "insert into nexo.tasks
+                (account_id, id, created_by, external_id, project_id, parent_id, title, description, status,
+                 priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             ",
+            $conflict,
+            " returning ",
+            columns!()
         )
     };
 }
@@ -41,15 +41,15 @@ macro_rules! insert {
 macro_rules! replace {
     ($which:literal) => {
         concat!(
-        "update nexo.tasks
-         set external_id = $4, project_id = $5, parent_id = $6, title = $7, description = $8, status = $9,
-             priority = $10, assignee_employee_id = $11, assignee_professional_id = $12, due_on = $13,
-             estimate_hours = $14, spent_hours = $15, version = version + 1, updated_at = now()
-         where account_id = $1 and ",
-        $which,
-        " and ($3::bigint is null or version = $3)
-         returning ",
-        columns!()
+            "update nexo.tasks
+             set external_id = $4, project_id = $5, parent_id = $6, title = $7, description = $8, status = $9,
+                 priority = $10, assignee_employee_id = $11, assignee_professional_id = $12, due_on = $13,
+                 estimate_hours = $14, spent_hours = $15, version = version + 1, updated_at = now()
+             where account_id = $1 and ",
+            $which,
+            " and ($3::bigint is null or version = $3)
+             returning ",
+            columns!()
         )
     };
 }
