@@ -4,7 +4,8 @@
 //! clients among 1,000 others, and prints p50, p95 and p99 of a read by id, of
 //! every order of the list from both ends, of a page deep inside of it, of
 //! each filter, and what the largest account's p99 is of the smallest one's.
-//! `NEXO_BENCH_SIZES=1000,100000` takes other sizes.
+//! `NEXO_BENCH_SIZES=1000,100000` takes other sizes, `NEXO_BENCH_ACCOUNTS=10000`
+//! another number of others.
 
 #[path = "support/trial.rs"]
 mod trial;
@@ -34,7 +35,7 @@ fn main() {
 
 async fn run(trial: bool) -> usize {
     let sizes = sizes(trial);
-    let others = if trial { 3 } else { 1_000 };
+    let others = if trial { 3 } else { number("NEXO_BENCH_ACCOUNTS").unwrap_or(1_000) };
     let world = World::fill(&sizes, others).await;
     println!("milliseconds at the repository, one caller, {others} other accounts");
     print!("{:44}", "");
@@ -120,6 +121,10 @@ async fn without_row_level_security(world: &World, account: &Account, samples: u
         scoped / bare,
         naive / bare
     );
+}
+
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 fn sizes(trial: bool) -> Vec<u32> {

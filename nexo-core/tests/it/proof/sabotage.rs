@@ -17,6 +17,13 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "create unique index on nexo.clients (external_id)",
         "another account's values are taken",
     ),
+    (
+        "a foreign key without the account",
+        "create unique index on nexo.clients (id);
+         alter table nexo.projects drop constraint projects_client_id_fkey,
+            add constraint projects_client_id_fkey foreign key (client_id) references nexo.clients (id)",
+        "nexo.projects.client_id: refers to Ok",
+    ),
 ];
 
 #[tokio::test]
