@@ -11,6 +11,7 @@ use nexo_core::testing::{Tenant, TestDatabase};
 use nexo_core::{AuthConfig, Database, Error, Repository, Table, TenantScope};
 
 struct World {
+    test: TestDatabase,
     database: Database,
     scope: TenantScope,
 }
@@ -20,7 +21,7 @@ impl World {
         let test = TestDatabase::create().await;
         let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
         let scope = Tenant::register(&authenticator).await.scope;
-        Self { database, scope }
+        Self { test, database, scope }
     }
 
     fn of<T: Table>(&self) -> Repository<T> {
@@ -222,19 +223,28 @@ async fn concurrent_changes_do_not_mix_members() {
         people.push(ProjectMember { employee_id, ..ProjectMember::default() });
     }
     let project = world.make::<Project>(NewProject::named("Engine")).await;
-    for _ in 0..20 {
-        let mut changes = tokio::task::JoinSet::new();
-        for members in [people[..4].to_vec(), people[4..5].to_vec()] {
-            let (projects, scope, id) = (world.of::<Project>(), world.scope.clone(), project.id);
-            changes.spawn(async move {
-                let patch = ProjectPatch { members: members.into(), ..ProjectPatch::default() };
-                projects.patch(&scope, id, &patch, None).await.expect("patched")
-            });
+    // Both wait for a third, so that both began before either was done.
+    let holder = world.test.superuser().await;
+    let hold = format!("begin; select from nexo.projects where id = '{}' for update", project.id);
+    holder.batch_execute(&hold).await.expect("held");
+    let watcher = world.test.superuser().await;
+    let mut changes = tokio::task::JoinSet::new();
+    for (waiting, members) in [(1, people[..4].to_vec()), (2, people[4..5].to_vec())] {
+        let (projects, scope, id) = (world.of::<Project>(), world.scope.clone(), project.id);
+        changes.spawn(async move {
+            let patch = ProjectPatch { members: members.into(), ..ProjectPatch::default() };
+            projects.patch(&scope, id, &patch, None).await.expect("patched")
+        });
+        let count = "select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'";
+        while watcher.query_one(count, &[]).await.expect("asked").get::<_, i64>(0) < waiting {
+            tokio::task::yield_now().await;
         }
-        let last = changes.join_all().await.into_iter().max_by_key(|it| it.version);
-        let read = world.of::<Project>().get(&world.scope, project.id).await.expect("read");
-        assert_eq!(Some(read), last);
     }
+    holder.batch_execute("commit").await.expect("let go");
+    let last = changes.join_all().await.into_iter().max_by_key(|it| it.version);
+    let read = world.of::<Project>().get(&world.scope, project.id).await.expect("read");
+    assert_eq!(Some(read), last);
 }
 
 /// What `expand` brings along, in the same round trip; and counts.
