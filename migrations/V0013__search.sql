@@ -107,6 +107,9 @@ create function nexo.search_ids(kind text, q text, most integer, archived boolea
     language plpgsql volatile security definer rows 100
     set search_path = pg_catalog, pg_temp
     set enable_seqscan = off set enable_indexscan = off set jit = off
+    -- A bitmap that does not fit would have every document made again, and to
+    -- start workers takes longer than to search.
+    set work_mem = '32MB' set max_parallel_workers_per_gather = 0
 as $$
 declare
     place constant text := right(nexo.current_account()::text, 8);
