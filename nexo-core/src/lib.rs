@@ -54,7 +54,11 @@ mod db;
 #[cfg(feature = "db")]
 mod error;
 #[cfg(feature = "db")]
+mod import;
+#[cfg(feature = "db")]
 mod repo;
+#[cfg(feature = "db")]
+mod sheet;
 #[cfg(feature = "db")]
 mod tenant;
 #[cfg(feature = "testing")]
@@ -67,10 +71,12 @@ pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
+pub use import::{Importer, ReportFile};
+#[cfg(feature = "db")]
 pub use repo::registered as tables;
 #[cfg(feature = "db")]
 pub use repo::{
-    Day, Expansion, Keyed, Order, Reference, RegisteredTable, Repository, Search, SortKey,
+    Day, Expansion, Export, Keyed, Order, Reference, RegisteredTable, Repository, Search, SortKey,
     SortKind, Table, Upsert,
 };
 #[cfg(feature = "db")]

@@ -21,6 +21,7 @@ use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
 use super::{catalog, migrate::check_version};
 use crate::error::{Error, Result};
+use crate::import::Importer;
 use crate::model::{Account, Id, SearchParams, SearchResult};
 use crate::repo::{Repository, Table, search};
 use crate::tenant::TenantScope;
@@ -88,6 +89,12 @@ impl Database {
         search::search(&self.scoped(scope), params).await
     }
 
+    /// The imports of files.
+    #[must_use]
+    pub fn importer(&self) -> Importer {
+        Importer::new(self.clone())
+    }
+
     /// Begins a transaction of several statements.
     ///
     /// # Errors
@@ -126,6 +133,11 @@ impl Database {
 
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
         Scoped { pool: &self.0.app, scope }
+    }
+
+    /// A transaction for the crate's own use.
+    pub(crate) async fn transaction(&self, scope: &TenantScope) -> Result<Transaction> {
+        Transaction::new(&self.0.app, scope, None).await
     }
 
     /// Does the work in one transaction, and once for its key if it has one.

@@ -52,7 +52,7 @@ impl Transaction {
     }
 
     /// Commits, after keeping the answer if a key was claimed.
-    pub(super) async fn commit(mut self, answer: impl FnOnce() -> String) -> Result<()> {
+    pub(crate) async fn commit(mut self, answer: impl FnOnce() -> String) -> Result<()> {
         if !self.begun.load(Ordering::Relaxed) {
             return Ok(());
         }

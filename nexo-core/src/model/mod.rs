@@ -20,6 +20,7 @@ mod filter;
 mod filter_set;
 mod filter_value;
 mod id;
+mod import;
 mod list;
 mod list_query;
 mod problem;
@@ -51,6 +52,10 @@ pub use filter::{Comparison, FilterField, MAX_FILTER_VALUES, OneOf, Within};
 pub use filter_set::Filters;
 pub use filter_value::FilterValue;
 pub use id::Id;
+pub use import::{
+    Duplicates, Import, ImportReport, ImportStatus, Imports, MAX_CSV, MAX_PIECE, MAX_XLSX,
+    MIN_PIECE, NewImport, ReportedRow, RowOutcome, SheetFormat,
+};
 pub use list::{
     COUNT_BOUND, Count, CountMode, CountRelation, DEFAULT_LIMIT, Included, ListParams, MAX_LIMIT,
     Page, Sort,

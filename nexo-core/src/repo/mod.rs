@@ -7,6 +7,7 @@ mod client;
 mod cursor;
 mod department;
 mod employee;
+mod export;
 mod keyed;
 mod list;
 pub(crate) mod operations;
@@ -23,7 +24,9 @@ mod table;
 mod task;
 
 pub use cursor::{Day, SortKey, SortKind};
+pub use export::Export;
 pub use keyed::Keyed;
+pub(crate) use references::referred_to;
 pub use registry::RegisteredTable;
 pub use repository::Repository;
 pub use table::{Expansion, Order, Reference, Search, Table, Upsert};

@@ -113,6 +113,15 @@ pub(crate) async fn list<T: Table>(
     params: &ListParams<T>,
 ) -> Result<Page<T>> {
     let limit = list::checked_limit(params.limit)?;
+    page_of(executor, params, limit).await
+}
+
+/// A page of as many rows, whatever callers may ask for.
+pub(super) async fn page_of<T: Table>(
+    executor: &impl Executor,
+    params: &ListParams<T>,
+    limit: u16,
+) -> Result<Page<T>> {
     let (order, descending) = list::order::<T>(params.sort.as_ref())?;
     let expansions = expansions::<T>(&params.expand)?;
     if let Some(q) = &params.q {

@@ -42,7 +42,7 @@ pub(super) async fn in_use<T: Table>(executor: &impl Executor, id: Id<T>, error:
 }
 
 /// The same without asking by what: for deletions among others.
-pub(super) fn referred_to(error: Error) -> Error {
+pub(crate) fn referred_to(error: Error) -> Error {
     if is_referred_to(&error) { Error::in_use(Vec::new()).because(error) } else { error }
 }
 

@@ -1,6 +1,7 @@
 //! A table of the crate, whatever its entity.
 
 use super::table::{Reference, Search, Table};
+use crate::import::Importing;
 
 /// A registered table. Whatever must hold for every table is asked of these:
 /// who refers to a record, and with the feature `testing`, everything that the
@@ -15,6 +16,8 @@ pub struct RegisteredTable {
     pub references: &'static [Reference],
     /// How it is searched.
     pub search: Search,
+    /// How it is imported.
+    pub(crate) import: Importing,
     /// How tests reach the entity.
     #[cfg(feature = "testing")]
     pub(crate) probe: crate::testing::Probe,
@@ -27,6 +30,7 @@ impl RegisteredTable {
             collection: T::COLLECTION,
             references: T::REFERENCES,
             search: T::SEARCH,
+            import: Importing::of::<T>(),
             #[cfg(feature = "testing")]
             probe: crate::testing::Probe::of::<T>(),
         }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::batch;
+use super::export::Export;
 use super::keyed::Keyed;
 use super::operations;
 use super::table::Table;
 use crate::db::{Database, IdempotencyKey};
 use crate::error::Result;
-use crate::model::{Batch, BatchResult, Id, ListParams, Page};
+use crate::model::{Batch, BatchResult, Id, ListParams, Page, SheetFormat};
 use crate::tenant::TenantScope;
 
 /// The records of one kind, of the account of whichever scope is given.
@@ -73,6 +74,24 @@ impl<T: Table> Repository<T> {
     /// `invalid_cursor` for a cursor of another list.
     pub async fn list(&self, scope: &TenantScope, params: &ListParams<T>) -> Result<Page<T>> {
         operations::list(&self.database.scoped(scope), params).await
+    }
+
+    /// Writes all rows of a list to a file, of these fields or, if none is
+    /// named, of all. The file comes in pieces while it is written, so that
+    /// memory does not grow with it.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list); `invalid_query` for a field that does not
+    /// exist, and for a limit, a cursor, a count or an expansion: a file has
+    /// all rows and nothing else.
+    pub async fn export(
+        &self,
+        scope: &TenantScope,
+        params: ListParams<T>,
+        format: SheetFormat,
+        fields: &[String],
+    ) -> Result<Export<T>> {
+        Export::begin(self.database.clone(), scope.clone(), params, format, fields).await
     }
 
     /// Replaces a record's whole content; what is absent becomes empty.

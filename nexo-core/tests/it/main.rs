@@ -6,6 +6,7 @@ mod batch;
 mod catalog;
 mod clients;
 mod cluster;
+mod imports;
 mod isolation;
 mod login;
 mod migrate;

@@ -95,7 +95,13 @@ async fn r30_every_repository_keeps_accounts_apart() {
 }
 
 /// Tables with rows of accounts that are no entity of their own.
-const PARTS: &[&str] = &["nexo.idempotency_keys", "nexo.project_members"];
+const PARTS: &[&str] = &[
+    "nexo.idempotency_keys",
+    "nexo.import_chunks",
+    "nexo.import_rows",
+    "nexo.imports",
+    "nexo.project_members",
+];
 
 /// What `nexo_app` can write is an entity that is registered, or a part of one.
 #[tokio::test]
