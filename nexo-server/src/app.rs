@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
-use nexo_core::{Authenticator, Database, Repository, Table, TenantScope};
+use nexo_core::{Authenticator, Database, Importer, Repository, Table, TenantScope};
 use tokio::sync::Mutex;
 
 use crate::config::HttpConfig;
@@ -87,6 +87,10 @@ impl Services {
 
     pub(crate) fn repository<T: Table>(&self) -> Repository<T> {
         self.database.repository()
+    }
+
+    pub(crate) fn importer(&self) -> Importer {
+        self.database.importer()
     }
 
     pub(crate) async fn search(

@@ -1,8 +1,8 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    Batch, BatchMode, BatchOperation, Entity, LoginRequest, PasswordChange, ProfilePatch,
-    RefreshRequest, RegisterRequest,
+    Batch, BatchMode, BatchOperation, Entity, LoginRequest, NewImport, PasswordChange,
+    ProfilePatch, RefreshRequest, RegisterRequest,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -47,6 +47,12 @@ pub(crate) fn entity<T: Entity>(number: u32) -> Value {
 pub(crate) fn batch<T: Entity>(number: u32) -> Value {
     let operations = vec![BatchOperation::<T>::Create { record: T::example(number) }];
     json(&Batch { mode: BatchMode::Each, operations })
+}
+
+/// An import of a file of two rows.
+pub(crate) fn import(_: u32) -> Value {
+    let file = b"external_id,name\nc-1,Babbage & Sons\n";
+    json(&NewImport::csv("clients", file.len() as u64))
 }
 
 fn json<T: Serialize>(value: &T) -> Value {

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::pin::Pin;
 
 use http::Method;
-use nexo_core::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
+use nexo_core::model::{
+    Client, Department, Employee, MAX_CSV, Professional, Project, Supplier, Task,
+};
 use nexo_core::{Table, TenantScope};
 use serde_json::Value;
 
@@ -16,7 +18,8 @@ use crate::app::{App, Services};
 use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
-use crate::handlers::{auth, crud, health, keys, search};
+use crate::gateway::limits::MAX_BODY;
+use crate::handlers::{auth, crud, export, health, imports, keys, search};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -51,6 +54,7 @@ pub fn table() -> Vec<Route> {
             Box::pin(search::search(to, scope, call))
         }));
     }
+    table.extend(imports());
     table.extend(crud::<Client>());
     table.extend(crud::<Department>());
     table.extend(crud::<Employee>());
@@ -61,7 +65,41 @@ pub fn table() -> Vec<Route> {
     table
 }
 
-/// The nine routes of an entity, each under its full and its short path.
+/// The routes of imports, each under its full and its short path.
+fn imports() -> impl Iterator<Item = Route> {
+    ["/api/crm/imports", "/api/imports"].into_iter().flat_map(|all| {
+        let one = format!("{all}/{{id}}");
+        [
+            tenant(Method::GET, all, |to, scope, _| Box::pin(imports::list(to, scope))),
+            tenant(Method::POST, all, |to, scope, call| Box::pin(imports::create(to, scope, call)))
+                .example(examples::import),
+            tenant(Method::GET, one.clone(), |to, scope, call| {
+                Box::pin(imports::get(to, scope, call))
+            }),
+            tenant(Method::DELETE, one.clone(), |to, scope, call| {
+                Box::pin(imports::delete(to, scope, call))
+            }),
+            tenant(Method::PUT, format!("{one}/content"), |to, scope, call| {
+                Box::pin(imports::content(to, scope, call))
+            })
+            .upload(MAX_CSV),
+            tenant(Method::POST, format!("{one}/advance"), |to, scope, call| {
+                Box::pin(imports::advance(to, scope, call))
+            }),
+            tenant(Method::POST, format!("{one}/undo"), |to, scope, call| {
+                Box::pin(imports::undo(to, scope, call))
+            }),
+            tenant(Method::GET, format!("{one}/rows"), |to, scope, call| {
+                Box::pin(imports::rows(to, scope, call))
+            }),
+            tenant(Method::GET, format!("{one}/report"), |to, scope, call| {
+                Box::pin(imports::report(to, scope, call))
+            }),
+        ]
+    })
+}
+
+/// The ten routes of an entity, each under its full and its short path.
 fn crud<T: Table>() -> impl Iterator<Item = Route> {
     ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
@@ -78,6 +116,9 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
                 Box::pin(crud::batch::<T>(to, scope, call))
             })
             .example(examples::batch::<T>),
+            tenant(Method::GET, format!("{all}/export"), |to, scope, call| {
+                Box::pin(export::export::<T>(to, scope, call))
+            }),
             tenant(Method::GET, one.clone(), |to, scope, call| {
                 Box::pin(crud::get::<T>(to, scope, call))
             }),
@@ -109,6 +150,7 @@ pub struct Route {
     path: Cow<'static, str>,
     handler: Handler,
     example: Option<fn(u32) -> Value>,
+    upload: Option<u64>,
 }
 
 impl Route {
@@ -146,6 +188,22 @@ impl Route {
         self
     }
 
+    /// Takes a file of up to so many bytes.
+    fn upload(mut self, most: u64) -> Self {
+        self.upload = Some(most);
+        self
+    }
+
+    /// Whether its body is a file, read piece by piece.
+    #[must_use]
+    pub fn is_upload(&self) -> bool {
+        self.upload.is_some()
+    }
+
+    pub(crate) fn max_body(&self) -> u64 {
+        self.upload.unwrap_or(MAX_BODY as u64)
+    }
+
     pub(crate) fn handler(&self) -> Handler {
         self.handler
     }
@@ -177,9 +235,21 @@ pub(crate) fn public(
     path: impl Into<Cow<'static, str>>,
     handler: PublicHandler,
 ) -> Route {
-    Route { method, path: path.into(), handler: Handler::Public(handler), example: None }
+    Route {
+        method,
+        path: path.into(),
+        handler: Handler::Public(handler),
+        example: None,
+        upload: None,
+    }
 }
 
 fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHandler) -> Route {
-    Route { method, path: path.into(), handler: Handler::Tenant(handler), example: None }
+    Route {
+        method,
+        path: path.into(),
+        handler: Handler::Tenant(handler),
+        example: None,
+        upload: None,
+    }
 }

@@ -1,8 +1,8 @@
-//! Reading a body: bounded in size and in time.
+//! Reading a body: bounded in size and in time, as a whole or in pieces.
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use nexo_core::model::ErrorCode;
@@ -19,10 +19,34 @@ pub(super) async fn read(body: &mut Incoming, limit: Duration) -> Outcome<Bytes>
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(Failure::of(ErrorCode::PayloadTooLarge))
         }
-        Ok(Err(_)) => Err(Failure::new(
-            ErrorCode::BadRequest,
-            "the body broke off, or its chunks are malformed",
-        )),
+        Ok(Err(_)) => Err(broken()),
         Err(_) => Err(Failure::of(ErrorCode::RequestTimeout)),
     }
+}
+
+/// As much of a file is kept at once.
+const PIECE: usize = 256 * 1024;
+
+/// The next piece of a body, `None` after the last. A file has no time in
+/// which it must arrive, but each of its pieces has.
+pub(super) async fn piece(body: &mut Incoming, limit: Duration) -> Outcome<Option<Bytes>> {
+    let gather = async {
+        let mut piece = BytesMut::new();
+        while piece.len() < PIECE {
+            let Some(frame) = body.frame().await else { break };
+            let frame = frame.map_err(|_| broken())?;
+            if let Some(data) = frame.data_ref() {
+                piece.extend_from_slice(data);
+            }
+        }
+        Ok((!piece.is_empty()).then(|| piece.freeze()))
+    };
+    match tokio::time::timeout(limit, gather).await {
+        Ok(gathered) => gathered,
+        Err(_) => Err(Failure::of(ErrorCode::RequestTimeout)),
+    }
+}
+
+fn broken() -> Failure {
+    Failure::new(ErrorCode::BadRequest, "the body broke off, or its chunks are malformed")
 }

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Outcome};
 
-pub(crate) use query::ListCall;
+pub(crate) use query::{ExportCall, ListCall};
 
 /// A request on its way to its handler: the head, checked, and the body, not
 /// yet read.
@@ -66,6 +66,16 @@ impl<'a> Call<'a> {
         query::list_call(self.parts.uri.query().unwrap_or_default())
     }
 
+    /// What an export asks for.
+    pub(crate) fn export<T: Entity>(&self) -> Outcome<ExportCall<T>> {
+        query::export_call(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// The number of the only parameter that the route has, if it is given.
+    pub(crate) fn number(&self, name: &str) -> Outcome<Option<u64>> {
+        query::number(self.parts.uri.query().unwrap_or_default(), name)
+    }
+
     /// What a search asks for.
     pub(crate) fn search(&self) -> Outcome<SearchParams> {
         query::search_params(self.parts.uri.query().unwrap_or_default())
@@ -98,6 +108,11 @@ impl<'a> Call<'a> {
         json::expect_json(&self.parts.method, &self.parts.headers)?;
         let bytes = body::read(&mut self.body, self.body_timeout).await?;
         Ok((json::parse(&bytes)?, bytes))
+    }
+
+    /// The next piece of a body that is a file; `None` after the last.
+    pub(crate) async fn piece(&mut self) -> Outcome<Option<Bytes>> {
+        body::piece(&mut self.body, self.body_timeout).await
     }
 
     /// The JSON body.

@@ -1,6 +1,6 @@
 //! Query parameters of a list.
 
-use nexo_core::model::{Entity, ErrorCode, ListParams, MAX_HITS, SearchParams};
+use nexo_core::model::{Entity, ErrorCode, ListParams, MAX_HITS, SearchParams, SheetFormat};
 
 use crate::failure::{Failure, Outcome};
 
@@ -29,6 +29,52 @@ pub(super) fn list_call<T: Entity>(query: &str) -> Outcome<ListCall<T>> {
         }
     }
     Ok(call)
+}
+
+/// What an export asks for: a list, and the file that it becomes.
+#[derive(Debug)]
+pub(crate) struct ExportCall<T: Entity> {
+    pub(crate) params: ListParams<T>,
+    /// All of them if empty.
+    pub(crate) fields: Vec<String>,
+    pub(crate) format: SheetFormat,
+}
+
+/// Reads `format` and the parameters of [`list_call`].
+pub(super) fn export_call<T: Entity>(query: &str) -> Outcome<ExportCall<T>> {
+    let mut format = None;
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "format" {
+            rest.append_pair(&name, &value);
+            continue;
+        }
+        let known = SheetFormat::ALL.iter().find(|format| format.as_str() == value);
+        let known = known.ok_or_else(|| refused("format must be csv or xlsx".to_owned()))?;
+        if format.replace(*known).is_some() {
+            return Err(refused("the parameter format is given twice".to_owned()));
+        }
+    }
+    let ListCall { params, fields } = list_call(&rest.finish())?;
+    Ok(ExportCall { params, fields, format: format.unwrap_or_default() })
+}
+
+/// Reads one number, and nothing else.
+pub(super) fn number(query: &str, only: &str) -> Outcome<Option<u64>> {
+    let mut number = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != only {
+            let name: String = name.chars().take(40).collect();
+            return Err(refused(format!("unknown parameter {name:?}; known is {only}")));
+        }
+        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+        let read = value.parse().ok().filter(|_| digits);
+        let read = read.ok_or_else(|| refused(format!("{only} must be a whole number")))?;
+        if number.replace(read).is_some() {
+            return Err(refused(format!("the parameter {only} is given twice")));
+        }
+    }
+    Ok(number)
 }
 
 /// Reads `q`, `in` (several, or with commas) and `limit`, and nothing else.

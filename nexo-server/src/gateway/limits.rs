@@ -13,7 +13,7 @@ pub(crate) const MAX_URI: usize = 8 * 1024;
 pub(crate) const MAX_HEADERS: usize = 16 * 1024;
 /// The most header fields.
 pub(crate) const MAX_HEADER_COUNT: usize = 100;
-/// The largest body, in bytes.
+/// The largest body, in bytes, of a route that takes no files.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// The most header fields that hyper parses, and the largest head that it
@@ -48,10 +48,15 @@ pub(super) fn check(parts: &Parts) -> Outcome<()> {
     if parts.headers.len() > MAX_HEADER_COUNT || total > MAX_HEADERS {
         return Err(Failure::of(ErrorCode::HeadersTooLarge));
     }
+    Ok(())
+}
+
+/// Refuses a body that says itself that it is larger than its route takes.
+pub(super) fn check_body(parts: &Parts, most: u64) -> Outcome<()> {
     // hyper has parsed this header and refused malformed ones already.
     let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = declared.and_then(|length| length.parse().ok()).unwrap_or(0_u64);
-    if declared > MAX_BODY as u64 {
+    if declared > most {
         return Err(Failure::of(ErrorCode::PayloadTooLarge));
     }
     Ok(())

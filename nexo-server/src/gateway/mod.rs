@@ -7,6 +7,7 @@ mod host;
 pub(crate) mod limits;
 mod panic_guard;
 mod peer;
+mod reply_body;
 mod reply_memory;
 mod request_id;
 mod security_headers;
@@ -16,7 +17,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::app::App;
@@ -26,7 +26,7 @@ use crate::respond::{self, Reply};
 use crate::routes::{Handler, Route};
 
 use access_log::Entry;
-use reply_memory::Held;
+use reply_body::ReplyBody;
 use request_id::RequestId;
 
 pub(crate) use reply_memory::ReplyMemory;
@@ -40,7 +40,7 @@ pub(crate) async fn serve(
     app: &App,
     socket: SocketAddr,
     request: Request<Incoming>,
-) -> Response<Full<Held>> {
+) -> Response<ReplyBody> {
     let entry = Entry::open();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
@@ -48,9 +48,8 @@ pub(crate) async fn serve(
     let mut route = None;
 
     let stages = stages(app, &parts, body, peer, &mut route);
-    let limited = time_limit::hold(app.http().request_timeout, stages);
     // Outermost, so that no stage can take the connection down with it.
-    let outcome = panic_guard::hold(limited).await;
+    let outcome = panic_guard::hold(stages).await;
     let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
     let ((mut reply, room), failure) = match outcome {
         Ok(admitted) => (admitted, None),
@@ -69,7 +68,7 @@ pub(crate) async fn serve(
         respond::close(&mut reply);
     }
     entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
-    reply.map(|body| Full::new(Held::new(body, room)))
+    reply.map(|body| ReplyBody::new(body, room, &id))
 }
 
 /// One stage a line; the first failure ends it.
@@ -87,8 +86,23 @@ async fn stages<'a>(
         return Ok(reply);
     }
     let found = *route.insert(resource.route(&parts.method)?);
+    limits::check_body(parts, found.max_body())?;
     let call = Call::new(parts, resource.into_params(), body, peer, app.http().body_timeout);
-    match found.handler() {
+    let answer = answer(app, found, parts, call);
+    if found.is_upload() {
+        // It takes as long as the file does; each piece of it is timed.
+        return answer.await;
+    }
+    time_limit::hold(app.http().request_timeout, answer).await
+}
+
+async fn answer<'a>(
+    app: &'a App,
+    route: &Route,
+    parts: &'a Parts,
+    call: Call<'a>,
+) -> Outcome<Reply> {
+    match route.handler() {
         Handler::Public(handler) => handler(app, call).await,
         Handler::Tenant(handler) => {
             let services = app.services()?;

@@ -8,7 +8,7 @@ use nexo_core::model::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::{Failure, Outcome};
-use crate::respond::Reply;
+use crate::respond::{Body, Reply};
 
 /// What the memory is counted in.
 const UNIT: usize = 1024;
@@ -16,13 +16,17 @@ const UNIT: usize = 1024;
 /// the sum of these, and probes and log-ins go on being answered.
 const SMALL: usize = 16 * 1024;
 
+/// As much of a file is in memory while it is sent: the piece that is being
+/// written, and what waits to be sent.
+const PIECES: usize = 2 * 1024 * 1024;
+
 /// The room for all replies that are not sent yet. Callers who ask for much
 /// and read nothing must not fill the memory.
 #[derive(Debug)]
 pub(crate) struct ReplyMemory(Arc<Semaphore>);
 
 /// The room of one reply; none for one that is sent without.
-type Room = Option<OwnedSemaphorePermit>;
+pub(super) type Room = Option<OwnedSemaphorePermit>;
 
 impl ReplyMemory {
     pub(crate) fn new(bytes: usize) -> Self {
@@ -31,7 +35,10 @@ impl ReplyMemory {
 
     /// Takes room for a reply.
     pub(super) fn admit(&self, method: &Method, reply: Reply) -> Outcome<(Reply, Room)> {
-        let size = reply.body().len();
+        let size = match reply.body() {
+            Body::Whole(bytes) => bytes.len(),
+            Body::Pieces(_) => PIECES,
+        };
         let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
         match self.0.clone().try_acquire_many_owned(units) {
             Ok(room) => Ok((reply, Some(room))),

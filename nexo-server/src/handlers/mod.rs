@@ -2,7 +2,9 @@
 
 pub(crate) mod auth;
 pub(crate) mod crud;
+pub(crate) mod export;
 mod fields;
 pub(crate) mod health;
+pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod search;

@@ -1,9 +1,14 @@
 //! The only owner of status codes: what an outcome looks like on the wire.
 
+mod body;
 mod problem;
 
+use std::fmt::Display;
+
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, ETAG, HeaderName, LOCATION};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, LOCATION,
+};
 use http::{HeaderValue, Response, StatusCode};
 use nexo_core::Once;
 use nexo_core::model::Entity;
@@ -11,10 +16,11 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 
+pub(crate) use body::{Body, Pieces};
 pub(crate) use problem::problem;
 
-/// A whole answer; bodies are always in memory.
-pub(crate) type Reply = Response<Bytes>;
+/// An answer.
+pub(crate) type Reply = Response<Body>;
 
 /// On an answer that repeats the first one to its idempotency key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,14 +43,23 @@ pub(crate) fn created<T: Serialize>(value: &T) -> Outcome<Reply> {
     json(StatusCode::CREATED, value)
 }
 
+/// 201 with a value and its address below the called collection.
+pub(crate) fn created_at<T: Serialize>(
+    collection: &str,
+    id: impl Display,
+    value: &T,
+) -> Outcome<Reply> {
+    let mut reply = created(value)?;
+    let location =
+        HeaderValue::try_from(format!("{collection}/{id}")).map_err(Failure::internal)?;
+    reply.headers_mut().insert(LOCATION, location);
+    Ok(reply)
+}
+
 /// 201 with a row, its `ETag`, and its address below the called collection.
 pub(crate) fn created_row<T: Entity>(collection: &str, row: &T) -> Outcome<Reply> {
-    let mut reply = created(row)?;
-    let location = format!("{collection}/{}", row.id());
-    let location = HeaderValue::try_from(location).map_err(Failure::internal)?;
-    let headers = reply.headers_mut();
-    headers.insert(LOCATION, location);
-    headers.insert(ETAG, etag(row.version()));
+    let mut reply = created_at(collection, row.id(), row)?;
+    reply.headers_mut().insert(ETAG, etag(row.version()));
     Ok(reply)
 }
 
@@ -55,6 +70,17 @@ pub(crate) fn once<T>(work: Once<T>, answer: impl FnOnce(&T) -> Outcome<Reply>) 
     if is_before {
         reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
+    Ok(reply)
+}
+
+/// 200 with a file to keep.
+pub(crate) fn file(name: &str, kind: HeaderValue, pieces: Pieces) -> Outcome<Reply> {
+    let mut reply = Response::new(Body::Pieces(pieces));
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let disposition = HeaderValue::try_from(disposition).map_err(Failure::internal)?;
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CONTENT_DISPOSITION, disposition);
     Ok(reply)
 }
 
@@ -88,14 +114,14 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome<Reply> {
 }
 
 fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(body);
+    let mut reply = Response::new(Body::Whole(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, content_type);
     reply
 }
 
 fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Bytes::new());
+    let mut reply = Response::new(Body::Whole(Bytes::new()));
     *reply.status_mut() = status;
     reply
 }

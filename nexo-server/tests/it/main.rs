@@ -20,6 +20,7 @@ mod gateway;
 mod harness;
 mod heads;
 mod health;
+mod imports;
 mod log;
 mod process;
 mod program;

@@ -92,7 +92,9 @@ impl Wire {
         let mut reply = Reply { status, headers, body: Vec::new() };
         let length: usize =
             reply.header("content-length").map_or(0, |length| length.parse().expect("a length"));
-        if has_body {
+        if has_body && reply.header("transfer-encoding") == Some("chunked") {
+            reply.body = self.chunks().await?;
+        } else if has_body {
             while self.unread.len() < length {
                 if !self.fill().await {
                     return Err("closed within a body".to_owned());
@@ -101,6 +103,42 @@ impl Wire {
             reply.body = self.unread.drain(..length).collect();
         }
         Ok(reply)
+    }
+
+    /// The body of a reply in chunks.
+    async fn chunks(&mut self) -> Result<Vec<u8>, String> {
+        let mut body = Vec::new();
+        loop {
+            let end = self.line_end().await?;
+            let size = std::str::from_utf8(&self.unread[..end]).expect("a size is text");
+            let size = usize::from_str_radix(size, 16).expect("a size is hexadecimal");
+            while self.unread.len() < end + 2 + size + 2 {
+                if !self.fill().await {
+                    return Err("closed within a chunk".to_owned());
+                }
+            }
+            body.extend_from_slice(&self.unread[end + 2..end + 2 + size]);
+            self.unread.drain(..end + 2 + size + 2);
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+
+    async fn line_end(&mut self) -> Result<usize, String> {
+        loop {
+            if let Some(end) = self.unread.windows(2).position(|window| window == b"\r\n") {
+                return Ok(end);
+            }
+            if !self.fill().await {
+                return Err("closed between chunks".to_owned());
+            }
+        }
+    }
+
+    /// Waits for the first line of a reply and leaves the rest unread.
+    pub(crate) async fn until_head(&mut self) {
+        self.line_end().await.expect("the server answers");
     }
 
     /// Reads some bytes; false at the end, and also when the connection was

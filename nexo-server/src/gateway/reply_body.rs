@@ -1,0 +1,81 @@
+//! The body of a reply on its way out.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use super::reply_memory::{Held, Room};
+use super::request_id::RequestId;
+use crate::failure::Failure;
+use crate::respond::{Body, Pieces};
+
+/// What hyper sends.
+pub(crate) enum ReplyBody {
+    Whole(Full<Held>),
+    /// The room is held until the last piece is written.
+    Pieces {
+        pieces: Pieces,
+        id: RequestId,
+        _room: Room,
+    },
+}
+
+/// Ends the connection: what was sent is no whole file.
+#[derive(Debug, thiserror::Error)]
+#[error("the reply broke off")]
+pub(crate) struct BrokenOff;
+
+impl ReplyBody {
+    pub(super) fn new(body: Body, room: Room, id: &RequestId) -> Self {
+        match body {
+            Body::Whole(bytes) => Self::Whole(Full::new(Held::new(bytes, room))),
+            Body::Pieces(pieces) => Self::Pieces { pieces, id: id.clone(), _room: room },
+        }
+    }
+}
+
+impl HttpBody for ReplyBody {
+    type Data = Held;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Held>, BrokenOff>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
+            Self::Pieces { pieces, id, .. } => {
+                Poll::Ready(match ready!(pieces.as_mut().poll_next(cx)) {
+                    None => None,
+                    Some(Ok(bytes)) => Some(Ok(Frame::data(Held::new(bytes, None)))),
+                    Some(Err(failure)) => {
+                        log(&failure, id);
+                        Some(Err(BrokenOff))
+                    }
+                })
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Pieces { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Pieces { .. } => SizeHint::default(),
+        }
+    }
+}
+
+/// Its request's line was written when the reply began.
+fn log(failure: &Failure, id: &RequestId) {
+    let (code, cause) = (failure.code().as_str(), failure.cause());
+    tracing::warn!(target: "nexo_server::request", id = id.as_str(), code, cause, "the reply broke off");
+}

@@ -1,0 +1,33 @@
+//! Lists as files.
+
+use futures_util::stream;
+use http::HeaderValue;
+use nexo_core::model::SheetFormat;
+use nexo_core::{Table, TenantScope};
+
+use crate::app::Services;
+use crate::extract::{Call, ExportCall};
+use crate::failure::{Failure, Outcome};
+use crate::respond::{self, Reply};
+
+pub(super) const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
+const XLSX: HeaderValue =
+    HeaderValue::from_static("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+
+pub(crate) async fn export<T: Table>(
+    to: &Services,
+    scope: TenantScope,
+    call: Call<'_>,
+) -> Outcome<Reply> {
+    let ExportCall { params, fields, format } = call.export::<T>()?;
+    let export = to.repository::<T>().export(&scope, params, format, &fields).await?;
+    let pieces = stream::try_unfold(export, async |mut export| {
+        let piece = export.next().await.map_err(Failure::from)?;
+        Ok(piece.map(|piece| (piece.into(), export)))
+    });
+    let kind = match format {
+        SheetFormat::Csv => CSV,
+        SheetFormat::Xlsx => XLSX,
+    };
+    respond::file(&format!("{}.{format}", T::COLLECTION), kind, Box::pin(pieces))
+}
