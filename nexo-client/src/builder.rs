@@ -43,8 +43,8 @@ impl Builder {
     }
 
     /// How long one attempt may take, from connecting to the last byte of the
-    /// answer. Default: 35 seconds. An attempt that took longer is not
-    /// repeated.
+    /// answer, and how long a [`Download`](crate::Download) may stand still.
+    /// Default: 35 seconds. An attempt that took longer is not repeated.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -108,7 +108,7 @@ impl Builder {
             .map_err(|_| Error::usage("the user agent has characters that a header cannot have"))?;
         let http = match self.http {
             Some(http) => http,
-            None => default_http(&base)?,
+            None => default_http(&base, self.timeout)?,
         };
         let policy = Policy { retries: self.retries };
         let transport = Transport { http, base, timeout: self.timeout, user_agent, policy };
@@ -135,9 +135,11 @@ fn parse_base(url: &str) -> Result<Url> {
     Ok(base)
 }
 
-fn default_http(base: &Url) -> Result<reqwest::Client> {
+fn default_http(base: &Url, timeout: Duration) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(10))
+        // The only one of a download.
+        .read_timeout(timeout)
         // Sooner than the server, which closes after 75 seconds: a write that
         // meets a connection just being closed would be in doubt.
         .pool_idle_timeout(Duration::from_secs(60))

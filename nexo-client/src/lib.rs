@@ -45,7 +45,9 @@
 //! can. It needs a tokio runtime, for timers and for the refresh.
 
 mod builder;
+mod download;
 mod error;
+mod imports;
 mod keeper;
 mod nexo;
 mod refresh;
@@ -57,7 +59,9 @@ mod stream;
 mod transport;
 
 pub use builder::Builder;
+pub use download::Download;
 pub use error::{Error, Result};
+pub use imports::Imports;
 pub use nexo::{Health, Nexo};
 /// The wire types, shared with the server.
 pub use nexo_core::model;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::builder::Builder;
 use crate::error::Result;
+use crate::imports::Imports;
 use crate::refresh::Inner;
 use crate::request::Request;
 use crate::resource::Resource;
@@ -197,6 +198,12 @@ impl Nexo {
     #[must_use]
     pub fn tasks(&self) -> Resource<Task> {
         Resource::new(self)
+    }
+
+    /// The account's imports of files.
+    #[must_use]
+    pub fn imports(&self) -> Imports {
+        Imports::new(self)
     }
 
     /// Searches all collections of the account, the best hits first.

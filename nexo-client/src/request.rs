@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Nexo;
+use crate::download::Download;
 use crate::error::{Error, Result};
 use crate::retry::Repeat;
-use crate::transport::{Call, Content};
+use crate::transport::{Call, Content, Reply};
 
 /// A request that is being put together; [`send`](Self::send) sends it.
 ///
@@ -71,6 +72,12 @@ impl Request {
         self.content("application/merge-patch+json", body)
     }
 
+    /// Sets a body of bytes, as they are.
+    pub fn bytes(mut self, bytes: Vec<u8>) -> Self {
+        self.call.body = Some(Content { mime: "application/octet-stream", bytes });
+        self
+    }
+
     /// Lets the server do it only while the row has this version (`If-Match`);
     /// otherwise the error is [`is_version_conflict`](Error::is_version_conflict).
     pub fn if_version(self, version: i64) -> Self {
@@ -102,16 +109,28 @@ impl Request {
     /// Every [`Error`]. A mistake in putting the request together comes first,
     /// and then nothing is sent.
     pub async fn send<R: DeserializeOwned>(self) -> Result<R> {
+        self.reply().await?.decode()
+    }
+
+    /// Sends it and leaves the answer's body to be received piece by piece.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn download(mut self) -> Result<Download> {
+        self.call.is_download = true;
+        self.reply().await?.into_download()
+    }
+
+    async fn reply(self) -> Result<Reply> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         let inner = &self.nexo.inner;
-        let reply = if self.anonymous {
-            inner.transport.send(&self.call, None).await?
+        if self.anonymous {
+            inner.transport.send(&self.call, None).await
         } else {
-            inner.send_authenticated(&self.call).await?
-        };
-        reply.decode()
+            inner.send_authenticated(&self.call).await
+        }
     }
 
     pub(crate) fn repeat(mut self, repeat: Repeat) -> Self {

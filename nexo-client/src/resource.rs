@@ -3,10 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use nexo_core::model::{Batch, BatchResult, Entity, Id, ListParams, Page};
+use nexo_core::model::{Batch, BatchResult, Entity, Id, ListParams, Page, SheetFormat};
 use reqwest::Method;
 
 use crate::Nexo;
+use crate::download::Download;
 use crate::error::Result;
 use crate::request::Request;
 use crate::stream::Rows;
@@ -123,6 +124,25 @@ impl<T: Entity> Resource<T> {
         Rows::new(self.clone(), params)
     }
 
+    /// All records of the list as a file, of these fields or, if none is named,
+    /// of all. It takes no limit, cursor, count or expansion.
+    ///
+    /// # Errors
+    /// As [`list_fields`](Self::list_fields).
+    pub async fn export(
+        &self,
+        params: &ListParams<T>,
+        format: SheetFormat,
+        fields: &[&str],
+    ) -> Result<Download> {
+        let request = self.nexo.request(Method::GET, format!("{}/export", collection::<T>()));
+        let mut request = with_params(request, params).query("format", format);
+        if !fields.is_empty() {
+            request = request.query("fields", fields.join(","));
+        }
+        request.download().await
+    }
+
     /// Replaces the whole content of a record.
     ///
     /// Whatever somebody else has written meanwhile is lost;
@@ -189,8 +209,7 @@ impl<T: Entity> Resource<T> {
     }
 
     fn listing(&self, params: &ListParams<T>) -> Request {
-        let request = self.nexo.request(Method::GET, collection::<T>());
-        params.parameters().into_iter().fold(request, |to, (name, value)| to.query(name, value))
+        with_params(self.nexo.request(Method::GET, collection::<T>()), params)
     }
 
     fn below(&self, id: Id<T>, action: &str) -> Request {
@@ -257,6 +276,10 @@ impl<T: Entity> IfVersion<T> {
     fn one(&self, method: Method, id: Id<T>) -> Request {
         self.resource.one(method, id).if_version(self.version)
     }
+}
+
+fn with_params<T: Entity>(request: Request, params: &ListParams<T>) -> Request {
+    params.parameters().into_iter().fold(request, |to, (name, value)| to.query(name, value))
 }
 
 fn collection<T: Entity>() -> String {

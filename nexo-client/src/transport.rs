@@ -7,6 +7,7 @@ use reqwest::{Body, Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
+use crate::download::Download;
 use crate::error::{Error, RequestLine, Result};
 use crate::retry::{Policy, Repeat};
 
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Content>,
     pub(crate) repeat: Repeat,
+    /// Whether the answer's body is left for the caller to read.
+    pub(crate) is_download: bool,
 }
 
 /// A body in memory, so that it can be sent again.
@@ -30,7 +33,12 @@ pub(crate) struct Content {
 /// An answer with a success status.
 pub(crate) struct Reply {
     request: RequestLine,
-    body: Vec<u8>,
+    body: Received,
+}
+
+enum Received {
+    Whole(Vec<u8>),
+    Open(Box<reqwest::Response>),
 }
 
 #[derive(Debug)]
@@ -78,10 +86,13 @@ impl Transport {
         let failed = |source| Error::transport(call.line(), source);
         let response = self.http.execute(request).await.map_err(failed)?;
         let status = response.status();
+        if status.is_success() && call.is_download {
+            return Ok(Reply { request: call.line(), body: Received::Open(Box::new(response)) });
+        }
         let headers = response.headers().clone();
         let body = Vec::from(response.bytes().await.map_err(failed)?);
         if status.is_success() {
-            Ok(Reply { request: call.line(), body })
+            Ok(Reply { request: call.line(), body: Received::Whole(body) })
         } else {
             Err(Error::refused(call.line(), status, &headers, &body))
         }
@@ -94,7 +105,8 @@ impl Transport {
         timeout: Duration,
     ) -> Result<reqwest::Request> {
         let mut request = reqwest::Request::new(call.method.clone(), self.url(call)?);
-        *request.timeout_mut() = Some(timeout);
+        // A file takes as long as it does; each read of it has its own timeout.
+        *request.timeout_mut() = (!call.is_download).then_some(timeout);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
@@ -137,6 +149,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: None,
             repeat,
+            is_download: false,
         }
     }
 
@@ -149,8 +162,21 @@ impl Reply {
     /// Reads the body. An empty one (status 204) is read as `null`, which
     /// makes a `()`.
     pub(crate) fn decode<R: DeserializeOwned>(self) -> Result<R> {
-        let body = if self.body.is_empty() { b"null" } else { self.body.as_slice() };
+        let body = match &self.body {
+            Received::Whole(body) if !body.is_empty() => body.as_slice(),
+            _ => b"null",
+        };
         serde_json::from_slice(body).map_err(|source| Error::decode(self.request, source))
+    }
+}
+
+impl Reply {
+    /// The body as it arrives, of a call that is a download.
+    pub(crate) fn into_download(self) -> Result<Download> {
+        match self.body {
+            Received::Open(response) => Ok(Download::new(self.request, *response)),
+            Received::Whole(_) => Err(Error::usage("the call is no download")),
+        }
     }
 }
 

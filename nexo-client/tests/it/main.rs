@@ -6,6 +6,7 @@ mod clients;
 mod collections;
 mod errors;
 mod identity;
+mod imports;
 mod proxy;
 mod refresh;
 mod retry;
