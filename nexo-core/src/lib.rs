@@ -41,6 +41,7 @@
 //! | `db` (default) | [`Database`], repositories, migrations |
 //! | `auth` (default) | [`Authenticator`] |
 //! | `cluster` | a private PostgreSQL, run as a child process |
+//! | `demo` | accounts filled with believable data |
 //! | `testing` | real databases for tests, one a test |
 
 pub mod model;
@@ -51,6 +52,8 @@ mod auth;
 pub mod cluster;
 #[cfg(feature = "db")]
 mod db;
+#[cfg(feature = "demo")]
+pub mod demo;
 #[cfg(feature = "db")]
 mod error;
 #[cfg(feature = "db")]

@@ -34,7 +34,7 @@ First steps, in another shell:
 const PASSWORD: &str = "wooden engines weave numbers";
 
 /// An address that a client on this machine can call.
-fn callable(mut address: SocketAddr) -> SocketAddr {
+pub(crate) fn callable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),

@@ -17,6 +17,7 @@
 mod app;
 mod banner;
 mod config;
+mod demo;
 pub mod embedded;
 mod examples;
 mod extract;
@@ -24,6 +25,7 @@ mod failure;
 mod gateway;
 mod handlers;
 mod log;
+mod open;
 mod respond;
 mod router;
 pub mod routes;

@@ -4,15 +4,15 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use nexo_core::{AuthConfig, Authenticator, Database, DatabaseConfig};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::config::{self, Command, DatabaseUrl, LogFormat, Refused, Settings};
-use crate::embedded::{Embedded, EmbeddedError, Storage, default_data_dir};
+use crate::config::{self, Command, LogFormat, Refused, Settings};
+use crate::embedded::Embedded;
+use crate::open::{OpenError, open};
 use crate::server::{Drained, Provider, Server, ServerError};
 use crate::signals::Signals;
-use crate::{banner, log};
+use crate::{banner, demo, log};
 
 /// Runs `nexo-server`: reads flags and environment, does what they say, and
 /// returns the exit code: 0 when it was asked to stop and did, 1 when it could
@@ -28,26 +28,29 @@ pub fn run() -> ExitCode {
             print(&config::print(&matches));
             ExitCode::SUCCESS
         }
-        Command::Serve => {
-            log::init(cli.settings.log_format, &cli.settings.log);
-            let served = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(StartError::Process)
-                .and_then(|runtime| runtime.block_on(serve(&cli.settings)));
-            match served {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("nexo-server: {error}");
-                    ExitCode::FAILURE
-                }
-            }
+        Command::Serve => block_on(&cli.settings, serve(&cli.settings)),
+        Command::Demo(wanted) => block_on(&cli.settings, demo::run(&cli.settings, &wanted)),
+    }
+}
+
+/// Does the work, with a log and a runtime, and tells why it could not be done.
+fn block_on<E>(settings: &Settings, work: impl Future<Output = Result<(), E>>) -> ExitCode
+where
+    E: std::fmt::Display + From<io::Error>,
+{
+    log::init(settings.log_format, &settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(E::from).and_then(|runtime| runtime.block_on(work)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nexo-server: {error}");
+            ExitCode::FAILURE
         }
     }
 }
 
 /// A reader who has gone away is no reason to fail, as it is for `print!`.
-fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     drop(io::stdout().write_all(text.as_bytes()));
 }
 
@@ -68,9 +71,7 @@ enum StartError {
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
-    Embedded(#[from] EmbeddedError),
-    #[error(transparent)]
-    Core(#[from] nexo_core::Error),
+    Open(#[from] OpenError),
     #[error("the system refused what a process needs: {0}")]
     Process(#[from] io::Error),
 }
@@ -108,67 +109,15 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     started.map(|_| tracing::info!("stopped"))
 }
 
-/// Opens the database, an own one if no other is named, and tells which it is.
+/// Opens the database and tells which it is.
 async fn start(
     settings: &Settings,
     provider: &Provider,
     embedded: &mut Option<Embedded>,
 ) -> Result<Option<String>, StartError> {
-    let (config, name) = match external(settings) {
-        Some(external) => external,
-        None => {
-            let (storage, name) = storage(settings)?;
-            let started = embedded.insert(Embedded::start(storage).await?);
-            (DatabaseConfig::from_owner(started.owner_config().clone()), name)
-        }
-    };
-    let (database, authenticator) = open(settings, config).await?;
-    provider.provide(database, authenticator);
-    Ok(Some(name))
-}
-
-fn external(settings: &Settings) -> Option<(DatabaseConfig, String)> {
-    let config = |url: &DatabaseUrl| url.config().clone();
-    let owner = settings.database_url.as_ref();
-    match (&settings.app_database_url, &settings.auth_database_url, owner) {
-        (Some(app), Some(auth), owner) => Some((
-            DatabaseConfig::from_roles(owner.map(config), config(app), config(auth)),
-            format!("{} (NEXO_APP_DATABASE_URL)", app.place()),
-        )),
-        (_, _, Some(owner)) => Some((
-            DatabaseConfig::from_owner(config(owner)),
-            format!("{} (DATABASE_URL)", owner.place()),
-        )),
-        _ => None,
-    }
-}
-
-fn storage(settings: &Settings) -> Result<(Storage, String), StartError> {
-    if settings.ephemeral {
-        return Ok((Storage::Ephemeral, "an own PostgreSQL that keeps nothing".to_owned()));
-    }
-    let folder = match &settings.data_dir {
-        Some(folder) => folder.clone(),
-        None => default_data_dir()?,
-    };
-    let name = format!("an own PostgreSQL in {}", folder.display());
-    Ok((Storage::Folder(folder), name))
-}
-
-async fn open(
-    settings: &Settings,
-    config: DatabaseConfig,
-) -> Result<(Database, Authenticator), StartError> {
-    let mut config = config.pool_size(settings.pool_size);
-    if let Some(file) = &settings.database_ca_file {
-        config = config.ca_file(file);
-    }
-    let mut auth = AuthConfig::default();
-    auth.issuer.clone_from(&settings.issuer);
-    auth.access_ttl = settings.access_token_ttl;
-    let database = Database::open(config).await?;
-    let authenticator = database.authenticator(auth).await?;
-    Ok((database, authenticator))
+    let opened = open(settings, embedded).await?;
+    provider.provide(opened.database, opened.authenticator);
+    Ok(Some(opened.name))
 }
 
 fn announce(format: LogFormat, address: SocketAddr, database: &str) {

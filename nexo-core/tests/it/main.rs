@@ -6,6 +6,7 @@ mod batch;
 mod catalog;
 mod clients;
 mod cluster;
+mod demo;
 mod imports;
 mod isolation;
 mod login;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use super::{DatabaseUrl, HttpConfig, Network, Origin, values};
+use super::{DatabaseUrl, DemoArgs, HttpConfig, Network, Origin, values};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -42,13 +42,17 @@ Examples:
       Serves from an existing database, whose schema the owner's role migrates.
   NEXO_LOG_FORMAT=json NEXO_LOG=info,nexo_server::request=warn nexo-server
       Logs for machines, and only the requests that failed.
+  nexo-server demo
+      Makes a user whose account has 1,000 clients and what belongs to them.
   nexo-server config
       Prints every setting, its value and where that comes from.";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
     /// Serve; also what happens without a command
     Serve,
+    /// Fill a new account with believable data, and exit
+    Demo(DemoArgs),
     /// Print the effective configuration, without secrets, and exit
     Config,
 }

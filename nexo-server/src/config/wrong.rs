@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgMatches, FromArgMatches};
 
-use super::Cli;
+use super::{Cli, Command, DemoArgs};
 
 /// Why the program ends before it starts.
 #[derive(Debug)]
@@ -27,7 +27,11 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Arg
     let matches =
         Cli::definition().try_get_matches_from(&args).map_err(|error| explain(error, &args))?;
     let cli = Cli::from_arg_matches(&matches).map_err(Refused::Usage)?;
-    match cli.settings.contradiction() {
+    let contradiction = cli.settings.contradiction().or_else(|| match &cli.command {
+        Some(Command::Demo(_)) => DemoArgs::contradiction(&cli.settings),
+        _ => None,
+    });
+    match contradiction {
         Some(text) => Err(Refused::Setting(text.to_owned())),
         None => Ok((cli, matches)),
     }
@@ -42,14 +46,16 @@ fn explain(error: clap::Error, args: &[OsString]) -> Refused {
     };
     let flag = shown.split([' ', '=', '[']).next().unwrap_or_default();
     let command = Cli::definition();
-    let Some(arg) = command.get_arguments().find(|arg| Some(flag) == long(arg).as_deref()) else {
+    let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let mut args_of_all = command.get_arguments().chain(of_commands);
+    let Some(arg) = args_of_all.find(|arg| Some(flag) == long(arg).as_deref()) else {
         return Refused::Usage(error);
     };
     let variable = variable(arg).unwrap_or_default();
-    let name = if on_command_line(flag, args) {
-        format!("{flag} ({variable})")
-    } else {
-        format!("{variable} ({flag})")
+    let name = match (variable, on_command_line(flag, args)) {
+        ("", _) => flag.to_owned(),
+        (_, true) => format!("{flag} ({variable})"),
+        (_, false) => format!("{variable} ({flag})"),
     };
     let value = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) if !arg.is_hide_env_values_set() => {
@@ -130,6 +136,7 @@ mod tests {
         let url = "postgres://owner@host/crm";
         assert!(refusal(&["--ephemeral", "--database-url", url]).contains("a database URL"));
         assert!(refusal(&["--ephemeral", "--data-dir", "/tmp"]).contains("NEXO_DATA_DIR"));
+        assert!(refusal(&["demo", "--ephemeral"]).contains("demo fills what is kept"));
         assert!(refusal(&["--app-database-url", url]).contains("NEXO_AUTH_DATABASE_URL"));
     }
 

@@ -1,0 +1,74 @@
+//! The flags of `nexo-server demo`.
+
+use std::fmt;
+
+use clap::Args;
+use nexo_core::demo::Demo;
+
+use super::Settings;
+
+/// What to fill an account with, and whose it is.
+#[derive(Clone, PartialEq, Eq, Args)]
+#[command(after_help = EXAMPLES, next_help_heading = "The account")]
+pub(crate) struct DemoArgs {
+    /// How many clients, from 10 to 1000000; everything else is in proportion
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clients)]
+    pub(crate) clients: u32,
+
+    /// Log-in address of the user who is registered for it
+    #[arg(long, value_name = "ADDRESS", default_value = "demo@example.com")]
+    pub(crate) email: String,
+
+    /// Pass phrase of that user, at least 15 characters; a random one is made and printed if absent
+    #[arg(long, env = "NEXO_DEMO_PASSWORD", value_name = "PHRASE", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+
+    /// The same number gives the same content, another one gives another
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = seed)]
+    pub(crate) seed: u64,
+}
+
+const EXAMPLES: &str = "\
+For N clients there are N tasks, N/5 projects, N/20 suppliers and N/20 professionals,
+N/50 employees (5 to 2000) and 4 to 24 departments, linked to each other, from the last
+three years. What is written stays if this is interrupted. No server may be running on
+the data folder meanwhile; a database of your own may be in use.
+
+Examples:
+  nexo-server demo
+      A small company in the data folder of the server. Then start the server, and log in.
+  nexo-server demo --clients 100000 --email large@example.com
+      A large one beside it, for measuring: a minute or so.
+  DATABASE_URL=postgres://owner:secret@db.example/crm nexo-server demo --seed 7
+      The same in a database of your own, with other names.";
+
+impl DemoArgs {
+    /// Which setting it cannot do with.
+    pub(super) fn contradiction(settings: &Settings) -> Option<&'static str> {
+        settings.ephemeral.then_some(
+            "demo fills what is kept and NEXO_EPHEMERAL (--ephemeral) keeps nothing: \
+             expected one of them",
+        )
+    }
+}
+
+// By hand, because the pass phrase is not for logs.
+impl fmt::Debug for DemoArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoArgs")
+            .field("clients", &self.clients)
+            .field("email", &self.email)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+fn clients(text: &str) -> Result<u32, String> {
+    let range = Demo::FEWEST..=Demo::MOST;
+    let number = text.parse().ok().filter(|count| range.contains(count));
+    number.ok_or_else(|| format!("expected a number from {} to {}", Demo::FEWEST, Demo::MOST))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number that is not negative".to_owned())
+}
