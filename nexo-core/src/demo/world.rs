@@ -70,11 +70,11 @@ impl World {
 
     /// When a record was created, in milliseconds: later for higher numbers, and
     /// closer to each other from year to year, as in a business that grows.
+    /// (Of floating point only what is exact, and so the same everywhere.)
     fn created_ms(&self, kind: Kind, at: u32) -> u64 {
-        let jitter = u128::from(self.random(kind, at, Use::Moment).below(1 << 16));
-        let place = (u128::from(at) << 16) + jitter;
-        let square = u128::from(SPAN_MS).pow(2) / (u128::from(self.count(kind)) << 16) * place;
-        self.begins_ms + square.isqrt() as u64
+        let jitter = f64::from(self.random(kind, at, Use::Moment).below(1 << 16));
+        let part = (f64::from(at) + jitter / 65_536.0) / f64::from(self.count(kind));
+        self.begins_ms + (part.sqrt() * SPAN_MS as f64) as u64
     }
 
     /// When a record was created.

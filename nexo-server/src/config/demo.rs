@@ -9,7 +9,7 @@ use super::Settings;
 
 /// What to fill an account with, and whose it is.
 #[derive(Clone, PartialEq, Eq, Args)]
-#[command(after_help = EXAMPLES, next_help_heading = "The account")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DemoArgs {
     /// How many clients, from 10 to 1000000; everything else is in proportion
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clients)]

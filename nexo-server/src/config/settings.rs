@@ -28,7 +28,12 @@ pub(crate) struct Cli {
 impl Cli {
     /// The command line, with every setting also after the command.
     pub(super) fn definition() -> clap::Command {
-        Self::command().mut_args(|arg| arg.global(true))
+        // What belongs to a command comes first in its help.
+        let mut place = 100;
+        Self::command().mut_args(|arg| {
+            place += 1;
+            arg.global(true).display_order(place)
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod config;
 mod cors;
 mod data_folder;
 mod database_url;
+mod demo;
 mod drain;
 mod embedded;
 mod embedded_program;
