@@ -71,8 +71,9 @@ pub(super) fn employee(world: &World, at: u32) -> Made<NewEmployee> {
             (9, EmployeeStatus::Left),
         ]),
     };
-    let left_on = (status == EmployeeStatus::Left)
-        .then(|| later(hired_on, random.within(30, 1_500)).min(world.today()).max(hired_on));
+    let days_here = (world.today() - hired_on).get_days().max(0) as u32;
+    let left_on =
+        (status == EmployeeStatus::Left).then(|| later(hired_on, random.below(days_here + 1)));
     let level = 99_u32.checked_div(depth(at) + 1).unwrap_or(1).max(10) - random.below(10);
     let new = NewEmployee {
         email: Some(format!("{}@demo-company.example", party.handle)),
