@@ -1,7 +1,7 @@
 //! Configuration: flags, each with its environment variable.
 
+mod command;
 mod database_url;
-mod demo;
 mod http;
 mod print;
 mod settings;
@@ -11,8 +11,8 @@ mod wrong;
 pub use http::HttpConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
+pub(crate) use command::{Command, DemoArgs};
 pub(crate) use database_url::DatabaseUrl;
-pub(crate) use demo::DemoArgs;
 pub(crate) use print::print;
-pub(crate) use settings::{Cli, Command, LogFormat, Settings};
+pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use wrong::{Refused, read};

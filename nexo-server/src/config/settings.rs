@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
-use super::{DatabaseUrl, DemoArgs, HttpConfig, Network, Origin, values};
+use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, values};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -51,16 +51,6 @@ Examples:
       Makes a user whose account has 1,000 clients and what belongs to them.
   nexo-server config
       Prints every setting, its value and where that comes from.";
-
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub(crate) enum Command {
-    /// Serve; also what happens without a command
-    Serve,
-    /// Fill a new account with believable data, and exit
-    Demo(DemoArgs),
-    /// Print the effective configuration, without secrets, and exit
-    Config,
-}
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

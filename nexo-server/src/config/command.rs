@@ -1,11 +1,22 @@
-//! The flags of `nexo-server demo`.
+//! The commands, and the flags that one of them has for itself.
 
 use std::fmt;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use nexo_core::demo::Demo;
 
 use super::Settings;
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Serve; also what happens without a command
+    Serve,
+    /// Fill a new account with believable data, and exit
+    Demo(DemoArgs),
+    /// Print the effective configuration, without secrets, and exit
+    Config,
+}
 
 /// What to fill an account with, and whose it is.
 #[derive(Clone, PartialEq, Eq, Args)]
@@ -38,7 +49,7 @@ Examples:
   nexo-server demo
       A small company in the data folder of the server. Then start the server, and log in.
   nexo-server demo --clients 100000 --email large@example.com
-      A large one beside it, for measuring: a minute or so.
+      A large one beside it, for measuring: a minute or two.
   DATABASE_URL=postgres://owner:secret@db.example/crm nexo-server demo --seed 7
       The same in a database of your own, with other names.";
 
