@@ -88,7 +88,7 @@ async fn rows(
     let transaction = database.transaction(scope).await?;
     let seen = match begin(&transaction, state, &read.records).await? {
         Begun::Here(seen) => seen,
-        Begun::Elsewhere(state) => return Ok(state),
+        Begun::Elsewhere(state) => return Ok(*state),
     };
     let none = HashSet::new();
     let chunk = Chunk {
@@ -103,7 +103,7 @@ async fn rows(
         drop(transaction);
         let again = database.transaction(scope).await?;
         if let Begun::Elsewhere(state) = begin(&again, state, &[]).await? {
-            return Ok(state);
+            return Ok(*state);
         }
         again
     } else {
@@ -170,7 +170,7 @@ enum Begun {
     /// Nobody else goes on with it, and these keys were there before.
     Here(HashSet<String>),
     /// It went on since.
-    Elsewhere(State),
+    Elsewhere(Box<State>),
 }
 
 async fn begin(transaction: &Transaction, state: &State, records: &[Record<'_>]) -> Result<Begun> {
@@ -181,7 +181,7 @@ async fn begin(transaction: &Transaction, state: &State, records: &[Record<'_>])
         .await?;
     let now = State::one(&answered[0])?;
     if !now.is_at(state) {
-        return Ok(Begun::Elsewhere(now));
+        return Ok(Begun::Elsewhere(Box::new(now)));
     }
     let seen = answered[1].iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
     Ok(Begun::Here(seen.map_err(translate)?))

@@ -16,7 +16,8 @@ pub(crate) fn text_of(value: &Value) -> Cow<'_, str> {
         Value::Bool(_) | Value::Number(_) => Cow::Owned(value.to_string()),
         Value::String(text) => neutralised(text),
         Value::Array(entries) => {
-            list(entries).map_or_else(|| Cow::Owned(value.to_string()), neutral)
+            let text = list(entries);
+            Cow::Owned(text.map_or_else(|| value.to_string(), |it| neutralised(&it).into_owned()))
         }
         Value::Object(_) => Cow::Owned(value.to_string()),
     }
@@ -40,10 +41,6 @@ fn neutralised(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
-}
-
-fn neutral(text: String) -> Cow<'static, str> {
-    Cow::Owned(neutralised(&text).into_owned())
 }
 
 /// Words separated by semicolons, where that can be read back.
