@@ -26,6 +26,7 @@ const SAMPLES: usize = 300;
 /// Routes that hash a password take 20 ms of processor time a call.
 const SAMPLES_OF_HASHING: usize = 60;
 const ROWS: usize = 500;
+const IMPORTS: &str = "/api/crm/imports";
 const TARGET: Duration = Duration::from_millis(300);
 const TARGET_P95: Duration = Duration::from_millis(200);
 
@@ -129,7 +130,8 @@ impl Caller {
         for route in table() {
             let fills = *route.method() == Method::POST
                 && route.path().starts_with("/api/crm/")
-                && !route.path().contains("{id}");
+                && !route.path().contains("{id}")
+                && route.path() != IMPORTS;
             for _ in 0..if fills { rows } else { 0 } {
                 caller.call(&caller.nexo, &route, route.path(), route.example_body(number())).await;
             }
@@ -148,7 +150,19 @@ impl Caller {
         let (nexo, body) = self.body(route).await;
         let start = Instant::now();
         self.call(&nexo, route, &path, body).await;
-        start.elapsed()
+        let elapsed = start.elapsed();
+        if route.path().starts_with(IMPORTS) {
+            self.forget_imports().await;
+        }
+        elapsed
+    }
+
+    /// Only some may be under way.
+    async fn forget_imports(&self) {
+        let imports = self.nexo.imports();
+        for import in imports.list().await.expect("listed").data {
+            imports.delete(import.id).await.expect("deleted");
+        }
     }
 
     async fn call(&self, nexo: &Nexo, route: &Route, path: &str, body: Option<Value>) -> Value {
@@ -163,7 +177,14 @@ impl Caller {
         if path.ends_with("/search") {
             request = request.query("q", "babbage");
         }
-        let answer = if has_no_content(route) {
+        if let Some(file) = route.example_file() {
+            request = request.bytes(file.to_vec());
+        }
+        let answer = if is_file(route) {
+            let download = request.download().await;
+            let received = download.expect("a file begins").into_bytes().await;
+            received.map(|_| Value::Null)
+        } else if has_no_content(route) {
             request.send::<()>().await.map(|()| Value::Null)
         } else {
             request.send::<Value>().await
@@ -182,7 +203,21 @@ impl Caller {
             .unwrap_or_else(|| panic!("nothing creates rows for {}", route.path()));
         let row = self.call(&self.nexo, &create, collection, create.example_body(number())).await;
         let id = row["id"].as_str().expect("a row has an id");
+        if collection == IMPORTS && route.example_file().is_none() {
+            self.import(id, route.path().ends_with("/undo")).await;
+        }
         route.path().replace("{id}", id)
+    }
+
+    /// Sends the file of an import and, if it is to be undone, finishes it.
+    async fn import(&self, id: &str, finish: bool) {
+        let (imports, id) = (self.nexo.imports(), id.parse().expect("an id"));
+        let file = table().iter().find_map(Route::example_file).expect("a route takes files");
+        let import = imports.get(id).await.expect("it is there");
+        imports.upload(&import, file, |_| {}).await.expect("uploaded");
+        if finish {
+            imports.finish(id, |_| {}).await.expect("imported");
+        }
     }
 
     /// The table's example, except where a body must fit what is stored; and
@@ -225,6 +260,11 @@ impl Caller {
             .expect("logs in");
         Nexo::builder(&self.bench.url).session(tokens).build().expect("a handle")
     }
+}
+
+/// Whether the answer is a file.
+fn is_file(route: &Route) -> bool {
+    ["/export", "/report"].iter().any(|end| route.path().ends_with(end))
 }
 
 fn has_no_content(route: &Route) -> bool {

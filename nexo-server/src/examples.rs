@@ -49,10 +49,12 @@ pub(crate) fn batch<T: Entity>(number: u32) -> Value {
     json(&Batch { mode: BatchMode::Each, operations })
 }
 
-/// An import of a file of two rows.
+/// A file of clients.
+pub(crate) const FILE: &[u8] = b"external_id,name\nc-1,Babbage & Sons\n";
+
+/// An import of that file.
 pub(crate) fn import(_: u32) -> Value {
-    let file = b"external_id,name\nc-1,Babbage & Sons\n";
-    json(&NewImport::csv("clients", file.len() as u64))
+    json(&NewImport::csv("clients", FILE.len() as u64))
 }
 
 fn json<T: Serialize>(value: &T) -> Value {

@@ -82,7 +82,7 @@ fn imports() -> impl Iterator<Item = Route> {
             tenant(Method::PUT, format!("{one}/content"), |to, scope, call| {
                 Box::pin(imports::content(to, scope, call))
             })
-            .upload(MAX_CSV),
+            .upload(MAX_CSV, examples::FILE),
             tenant(Method::POST, format!("{one}/advance"), |to, scope, call| {
                 Box::pin(imports::advance(to, scope, call))
             }),
@@ -150,7 +150,7 @@ pub struct Route {
     path: Cow<'static, str>,
     handler: Handler,
     example: Option<fn(u32) -> Value>,
-    upload: Option<u64>,
+    upload: Option<Upload>,
 }
 
 impl Route {
@@ -188,25 +188,36 @@ impl Route {
         self
     }
 
+    /// A file that the route accepts, if its body is one, read piece by piece.
+    #[must_use]
+    pub fn example_file(&self) -> Option<&'static [u8]> {
+        self.upload.map(|upload| upload.example)
+    }
+
     /// Takes a file of up to so many bytes.
-    fn upload(mut self, most: u64) -> Self {
-        self.upload = Some(most);
+    fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
+        self.upload = Some(Upload { most, example });
         self
     }
 
-    /// Whether its body is a file, read piece by piece.
-    #[must_use]
-    pub fn is_upload(&self) -> bool {
+    pub(crate) fn is_upload(&self) -> bool {
         self.upload.is_some()
     }
 
     pub(crate) fn max_body(&self) -> u64 {
-        self.upload.unwrap_or(MAX_BODY as u64)
+        self.upload.map_or(MAX_BODY as u64, |upload| upload.most)
     }
 
     pub(crate) fn handler(&self) -> Handler {
         self.handler
     }
+}
+
+/// What a route takes whose body is a file.
+#[derive(Debug, Clone, Copy)]
+struct Upload {
+    most: u64,
+    example: &'static [u8],
 }
 
 /// Who may call a route.

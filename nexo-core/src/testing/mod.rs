@@ -5,6 +5,7 @@
 //! tests run side by side and see nothing of each other.
 
 mod cluster;
+mod files;
 mod probe;
 mod statements;
 mod tenants;

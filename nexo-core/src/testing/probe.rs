@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use super::files;
 use super::statements::{self, ListPlan};
 use crate::error::{Error, Result};
-use crate::model::{Account, Batch, ErrorCode, Filters, Id, ListParams};
+use crate::model::{Account, Batch, Duplicates, ErrorCode, Filters, Id, ListParams};
 use crate::repo::{RegisteredTable, Table};
 use crate::{Database, TenantScope};
 
@@ -29,6 +30,10 @@ pub enum Operation {
     Create(Value),
     /// Many at once, as the body of a batch.
     Batch(Value),
+    /// Rows of a file, which end it with the first that is refused.
+    Import(Vec<Value>, Duplicates),
+    /// A whole list as a file, by query parameters.
+    Export(Vec<(String, String)>),
     /// Reads one.
     Get(Uuid),
     /// A page, by query parameters.
@@ -195,15 +200,13 @@ async fn perform<T: Table>(
         Operation::Create(new) => json(&to.create(scope, &read::<T::New>(new)?).await?),
         Operation::Batch(batch) => json(&to.batch(scope, &read::<Batch<T>>(batch)?).await?),
         Operation::Get(one) => json(&to.get(scope, id(one)).await?),
-        Operation::List(query) => {
-            let mut params = ListParams::<T>::default();
-            for (name, value) in &query {
-                params
-                    .accept(name, value)
-                    .map_err(|refused| Error::new(ErrorCode::InvalidQuery, refused))?;
-            }
-            json(&to.list(scope, &params).await?)
+        Operation::Import(records, duplicates) => {
+            files::import::<T>(database, scope, &records, duplicates).await?
         }
+        Operation::Export(query) => {
+            files::export::<T>(database, scope, params::<T>(&query)?).await?
+        }
+        Operation::List(query) => json(&to.list(scope, &params::<T>(&query)?).await?),
         Operation::Replace(one, new) => {
             json(&to.replace(scope, id(one), &read::<T::New>(new)?, None).await?)
         }
@@ -218,6 +221,15 @@ async fn perform<T: Table>(
         }
     };
     Ok(done)
+}
+
+fn params<T: Table>(query: &[(String, String)]) -> Result<ListParams<T>> {
+    let mut params = ListParams::default();
+    for (name, value) in query {
+        let accepted = params.accept(name, value);
+        accepted.map_err(|refused| Error::new(ErrorCode::InvalidQuery, refused))?;
+    }
+    Ok(params)
 }
 
 fn json(value: &impl Serialize) -> Value {

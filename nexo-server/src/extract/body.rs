@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use nexo_core::model::ErrorCode;
+use nexo_core::model::{ErrorCode, MIN_PIECE};
 
 use crate::failure::{Failure, Outcome};
 use crate::gateway::limits::MAX_BODY;
@@ -29,17 +29,25 @@ const PIECE: usize = 256 * 1024;
 
 /// The next piece of a body, `None` after the last. A file has no time in
 /// which it must arrive, but each of its pieces has.
-pub(super) async fn piece(body: &mut Incoming, limit: Duration) -> Outcome<Option<Bytes>> {
+///
+/// It reads ahead, so that what is left for the last piece is never too small
+/// to be one.
+pub(super) async fn piece(
+    body: &mut Incoming,
+    ahead: &mut BytesMut,
+    limit: Duration,
+) -> Outcome<Option<Bytes>> {
     let gather = async {
-        let mut piece = BytesMut::new();
-        while piece.len() < PIECE {
-            let Some(frame) = body.frame().await else { break };
+        while ahead.len() < PIECE + MIN_PIECE {
+            let Some(frame) = body.frame().await else {
+                return Ok((!ahead.is_empty()).then(|| ahead.split().freeze()));
+            };
             let frame = frame.map_err(|_| broken())?;
             if let Some(data) = frame.data_ref() {
-                piece.extend_from_slice(data);
+                ahead.extend_from_slice(data);
             }
         }
-        Ok((!piece.is_empty()).then(|| piece.freeze()))
+        Ok(Some(ahead.split_to(PIECE).freeze()))
     };
     match tokio::time::timeout(limit, gather).await {
         Ok(gathered) => gathered,

@@ -8,7 +8,7 @@ mod query;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -28,6 +28,8 @@ pub(crate) struct Call<'a> {
     parts: &'a Parts,
     params: Params<'a, 'a>,
     body: Incoming,
+    /// What of a file has arrived and was not taken.
+    ahead: BytesMut,
     peer: IpAddr,
     body_timeout: Duration,
 }
@@ -40,7 +42,7 @@ impl<'a> Call<'a> {
         peer: IpAddr,
         body_timeout: Duration,
     ) -> Self {
-        Self { parts, params, body, peer, body_timeout }
+        Self { parts, params, body, ahead: BytesMut::new(), peer, body_timeout }
     }
 
     /// Who calls, as a session remembers it.
@@ -112,7 +114,7 @@ impl<'a> Call<'a> {
 
     /// The next piece of a body that is a file; `None` after the last.
     pub(crate) async fn piece(&mut self) -> Outcome<Option<Bytes>> {
-        body::piece(&mut self.body, self.body_timeout).await
+        body::piece(&mut self.body, &mut self.ahead, self.body_timeout).await
     }
 
     /// The JSON body.

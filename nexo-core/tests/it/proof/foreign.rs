@@ -1,7 +1,7 @@
 //! Every way in which an id of another account can be given.
 
 use nexo_core::Error;
-use nexo_core::model::ErrorCode;
+use nexo_core::model::{Duplicates, ErrorCode};
 use nexo_core::testing::{Operation, RegisteredTable, id_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -27,6 +27,12 @@ pub(super) async fn try_ids(world: &World, findings: &mut Findings) {
             .expect(upserted.is_ok_and(|done| done["results"][0]["outcome"] == "changed"), || {
                 format!("{}: the attacker's own record was not found by its key", table.name)
             });
+        let file = vec![table.example(number)];
+        let imported = Operation::Import(file, Duplicates::Update);
+        let imported = table.perform(&world.database, attacker, imported).await;
+        findings.expect(imported.as_ref().is_ok_and(|done| done["changed"] == 1), || {
+            format!("{}: an import took another account's record: {imported:?}", table.name)
+        });
         let (id, nobody) = (id_of(&record), Uuid::now_v7());
         for operation in on_one(table, number) {
             let answers = [id, nobody].map(&operation);
@@ -86,13 +92,17 @@ async fn try_references(
             refer(&mut new, reference.field, id);
             let mut patch = json!({});
             refer(&mut patch, reference.field, id);
+            let mut again = table.example(number + 1);
+            refer(&mut again, reference.field, id);
             for operation in [
                 Operation::Create(new.clone()),
                 batch(&json!({ "op": "create", "record": new })),
                 batch(&json!({ "op": "upsert", "record": new })),
+                Operation::Import(vec![new.clone()], Duplicates::Refuse),
                 batch(&json!({ "op": "patch", "id": id_of(&own), "changes": patch })),
                 Operation::Replace(id_of(&own), new),
                 Operation::Patch(id_of(&own), patch),
+                Operation::Import(vec![again], Duplicates::Update),
             ] {
                 let answer = table.perform(&world.database, attacker, operation).await;
                 findings.expect(
@@ -120,6 +130,13 @@ async fn try_lists(world: &World, table: &RegisteredTable, id: Uuid, findings: &
             asked.push(("expand", &expand));
         }
         // Fields that hold no ids refuse one, which is as good.
+        let asked_of_file = vec![((*field).to_owned(), id.clone())];
+        let file = table.perform(&world.database, attacker, Operation::Export(asked_of_file)).await;
+        if let Ok(rows) = file {
+            findings.expect(rows == json!([]), || {
+                format!("{}: {field}={id} exports {rows}", table.name)
+            });
+        }
         if let Ok(page) = table.perform(&world.database, attacker, query(&asked)).await {
             let nothing = page["data"] == json!([]) && page["count"]["value"] == 0;
             findings.expect(nothing && page["included"].is_null(), || {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nexo_core::Error;
-use nexo_core::model::ErrorCode;
-use nexo_core::testing::{Operation, id_of};
+use nexo_core::model::{Duplicates, ErrorCode};
+use nexo_core::testing::{Operation, RegisteredTable, id_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,6 +40,20 @@ pub(super) async fn try_operations(
     for (scope, account) in world.tenants.iter().zip(&accounts) {
         for (table, expected) in account.iter().enumerate() {
             let seen = everything(world, scope, table).await;
+            let export = Operation::Export(Vec::new());
+            let exported = world.tables[table].perform(&world.database, scope, export).await;
+            let exported: Vec<Uuid> = exported
+                .expect("an account's own")
+                .as_array()
+                .expect("rows")
+                .iter()
+                .map(id_of)
+                .collect();
+            let shown = expected.values().filter(|row| row["archived_at"].is_null()).count();
+            let own = exported.iter().all(|id| expected.contains_key(id));
+            findings.expect(own && exported.len() == shown, || {
+                format!("{}: exports {exported:?}", world.tables[table].name)
+            });
             findings.expect(seen == *expected, || {
                 let name = world.tables[table].name;
                 format!("{name}: an account sees {seen:?} instead of {expected:?}")
@@ -61,8 +75,8 @@ fn choose(
     let ids: Vec<Uuid> = accounts[of][table].keys().copied().collect();
     let id = random.pick(&ids).copied().unwrap_or_else(Uuid::now_v7);
     let entity = &world.tables[table];
-    match random.below(10) {
-        0..=3 => {
+    match random.below(11) {
+        0..=3 | 10 => {
             let mut new = entity.example(30_000 + number);
             if let Some(reference) = random.pick(entity.references) {
                 let target = world.tables.iter().position(|it| it.name == reference.target);
@@ -74,7 +88,10 @@ fn choose(
                     refer(&mut new, reference.field, *target);
                 }
             }
-            Operation::Create(new)
+            match random.below(5) {
+                0 => Operation::Import(vec![new], Duplicates::Update),
+                _ => Operation::Create(new),
+            }
         }
         4 => Operation::Get(id),
         5 => Operation::Replace(id, entity.example(30_000 + number)),
@@ -95,16 +112,21 @@ async fn step(
 ) {
     let entity = &world.tables[table];
     let done = entity.perform(&world.database, &world.tenants[tenant], operation.clone()).await;
+    if let Operation::Import(records, _) = &operation {
+        let scope = &world.tenants[tenant];
+        let before = accounts[tenant][table].clone();
+        let after = everything(world, scope, table).await;
+        let mine = refers_to_own(world, &accounts[tenant], entity, &records[0]);
+        findings.expect(is_imported(&before, &after, &records[0], mine, &done), || {
+            format!("{}: {operation:?} gave {done:?}", entity.name)
+        });
+        accounts[tenant][table] = after;
+        return;
+    }
     let own = &accounts[tenant];
     let (holds, after) = match (&operation, &done) {
         (Operation::Create(new), Ok(row)) => {
-            // Whatever it refers to is the account's own.
-            let mine = entity.references.iter().all(|reference| {
-                let target = world.tables.iter().position(|it| it.name == reference.target);
-                let target = &own[target.expect("it is registered")];
-                referred(new, reference.field).is_none_or(|id| target.contains_key(&id))
-            });
-            (mine, Some(row.clone()))
+            (refers_to_own(world, own, entity, new), Some(row.clone()))
         }
         (Operation::Create(_), Err(error)) => (error.code() == ErrorCode::ValidationFailed, None),
         (Operation::Get(id), answer) => (matches(own[table].get(id), answer), None),
@@ -141,11 +163,45 @@ async fn step(
                 None,
             )
         }
-        (Operation::List(_) | Operation::Batch(_), _) => (true, None),
+        (
+            Operation::List(_) | Operation::Batch(_) | Operation::Import(..) | Operation::Export(_),
+            _,
+        ) => (true, None),
     };
     findings.expect(holds, || format!("{}: {operation:?} gave {done:?}", entity.name));
     if let Some(row) = after {
         accounts[tenant][table].insert(id_of(&row), row);
+    }
+}
+
+/// Whether whatever a record refers to is the account's own.
+fn refers_to_own(world: &World, own: &Account, entity: &RegisteredTable, new: &Value) -> bool {
+    entity.references.iter().all(|reference| {
+        let target = world.tables.iter().position(|it| it.name == reference.target);
+        let target = &own[target.expect("it is registered")];
+        referred(new, reference.field).is_none_or(|id| target.contains_key(&id))
+    })
+}
+
+/// Whether an import has made or changed the record with its key, and nothing
+/// else, or was refused and has done nothing.
+fn is_imported(
+    before: &BTreeMap<Uuid, Value>,
+    after: &BTreeMap<Uuid, Value>,
+    new: &Value,
+    mine: bool,
+    done: &Result<Value, Error>,
+) -> bool {
+    let differing: Vec<&Value> = after
+        .iter()
+        .filter(|(id, row)| before.get(*id) != Some(*row))
+        .map(|(_, row)| row)
+        .collect();
+    let none_lost = before.keys().all(|id| after.contains_key(id));
+    match (done, differing.as_slice()) {
+        (Ok(_), [row]) => mine && none_lost && row["external_id"] == new["external_id"],
+        (Err(error), []) => none_lost && error.code() == ErrorCode::ValidationFailed,
+        _ => false,
     }
 }
 
