@@ -22,6 +22,7 @@ bench: postgresql
 	$(CARGO) bench --bench gateway
 	$(CARGO) bench --bench auth
 	$(CARGO) bench --bench scale
+	$(CARGO) bench --bench import
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

@@ -8,7 +8,7 @@ use nexo_client::Nexo;
 use nexo_client::model::RegisterRequest;
 use nexo_core::cluster::{Binaries, Cluster, ClusterOptions, EphemeralDir};
 use nexo_core::testing::credentials;
-use nexo_core::tokio_postgres::NoTls;
+use nexo_core::tokio_postgres::{Client, NoTls};
 use nexo_core::{AuthConfig, Database, DatabaseConfig};
 use nexo_server::{HttpConfig, Server};
 
@@ -42,11 +42,16 @@ impl Bench {
 
     /// Lets the planner know what was written.
     pub(crate) async fn settle(&self) {
+        self.superuser().await.batch_execute("vacuum analyze").await.expect("analyzed");
+    }
+
+    /// A connection that no policy holds.
+    pub(crate) async fn superuser(&self) -> Client {
         let mut config = self.cluster.superuser_config();
         config.dbname("nexo");
         let (client, connection) = config.connect(NoTls).await.expect("connects");
         tokio::spawn(connection);
-        client.batch_execute("vacuum analyze").await.expect("analyzed");
+        client
     }
 
     /// A new user, logged in.

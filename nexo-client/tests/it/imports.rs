@@ -6,8 +6,8 @@ use nexo_client::model::{
 
 use crate::world::World;
 
-fn file(rows: usize) -> String {
-    let row = |at: usize| format!("k{at:05},Client {at},{}\n", "x".repeat(1_000));
+fn file(rows: usize, notes: usize) -> String {
+    let row = |at: usize| format!("k{at:05},Client {at},{}\n", "x".repeat(notes));
     format!("external_id,name,notes\n{}", (0..rows).map(row).collect::<String>())
 }
 
@@ -15,7 +15,7 @@ fn file(rows: usize) -> String {
 async fn a_file_is_uploaded_imported_watched_and_undone() {
     let world = World::start().await;
     let ada = world.register("ada").await;
-    let file = format!("{}k00001,Twice,\n", file(1_500));
+    let file = format!("{}k00001,Twice,\n", file(1_500, 1_000));
     let new = NewImport::csv("clients", file.len() as u64);
     let made = ada.imports().create(&new).await.unwrap();
     assert!(ada.imports().advance(made.id).await.unwrap_err().is_conflict());
@@ -68,7 +68,7 @@ async fn a_bad_file_names_its_place() {
 async fn an_export_comes_in_pieces_and_is_a_file_to_import() {
     let world = World::start().await;
     let (ada, bob) = (world.register("ada").await, world.register("bob").await);
-    let text = file(2_500);
+    let text = file(2_500, 50);
     let import = ada.imports().create(&NewImport::csv("clients", text.len() as u64)).await.unwrap();
     ada.imports().upload(&import, text.as_bytes(), |_| {}).await.unwrap();
     ada.imports().finish(import.id, |_| {}).await.unwrap();

@@ -51,6 +51,9 @@ const MOST_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 /// How long one call works before it tells how far it is.
 const SLICE: Duration = Duration::from_secs(2);
 
+/// How often a step is tried again that collides with somebody else's work.
+const COLLISIONS: u32 = 3;
+
 /// The imports of the account of whichever scope is given.
 ///
 /// An import is created, its file is [written](Self::write) in pieces, and it
@@ -151,11 +154,13 @@ impl Importer {
             );
             return Err(Error::new(ErrorCode::Conflict, detail));
         }
-        let mut source = Source::default();
-        while !state.import.status.is_final() {
-            state = step::step(&self.database, scope, state, &mut source).await?;
-            if begun.elapsed() >= SLICE {
-                break;
+        let (mut source, mut collisions) = (Source::default(), 0);
+        while !state.import.status.is_final() && begun.elapsed() < SLICE {
+            match step::step(&self.database, scope, &state, &mut source).await {
+                Ok(next) => state = next,
+                // A deadlock with somebody who changes the same records.
+                Err(error) if is_collision(&error) && collisions < COLLISIONS => collisions += 1,
+                Err(error) => return Err(error),
             }
         }
         match state.import.status {
@@ -236,6 +241,10 @@ impl Importer {
             &self.database.scoped(scope).run(Access::Read, &[Call::new(GET, &[&id])]).await?[0],
         )
     }
+}
+
+fn is_collision(error: &Error) -> bool {
+    error.code() == ErrorCode::Conflict && error.retry_after().is_some()
 }
 
 impl fmt::Debug for Importer {

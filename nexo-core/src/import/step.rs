@@ -55,20 +55,20 @@ const MOVE: &str = concat!(
 pub(super) async fn step(
     database: &Database,
     scope: &TenantScope,
-    state: State,
+    state: &State,
     source: &mut Source,
 ) -> Result<State> {
     match state.import.status {
         ImportStatus::Checking if state.length == 0 => {
-            workbook::to_text(database, scope, &state).await
+            workbook::to_text(database, scope, state).await
         }
-        ImportStatus::Checking => check::look(database, scope, &state, source).await,
-        ImportStatus::Importing => rows(database, scope, &state, source).await,
-        ImportStatus::Undoing => undo::step(database, scope, &state).await,
+        ImportStatus::Checking => check::look(database, scope, state, source).await,
+        ImportStatus::Importing => rows(database, scope, state, source).await,
+        ImportStatus::Undoing => undo::step(database, scope, state).await,
         ImportStatus::Receiving
         | ImportStatus::Done
         | ImportStatus::Failed
-        | ImportStatus::Undone => Ok(state),
+        | ImportStatus::Undone => Ok(state.clone()),
     }
 }
 
