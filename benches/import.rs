@@ -17,7 +17,7 @@ use std::time::Instant;
 use nexo_client::Nexo;
 use nexo_client::model::{Account, Duplicates, Id, ListParams, NewImport, SheetFormat};
 use nexo_core::tokio_postgres::Client;
-use support::{Bench, percentile};
+use support::{Bench, millis, percentile};
 use tokio::runtime::Runtime;
 use trial::trial;
 
@@ -46,16 +46,16 @@ async fn run(rows: usize) -> f64 {
         let (owner, _) = bench.register().await;
         let account = owner.profile().await.expect("logged in").account.id;
         copies.push(copy(&superuser, account, &records).await);
-        empty(&superuser).await;
+        empty(&bench, &superuser).await;
         let (nexo, _) = bench.register().await;
         imports.push(import(&nexo, SheetFormat::Csv, csv(&records).as_bytes(), rows).await);
         if imports.len() < 3 {
-            empty(&superuser).await;
+            empty(&bench, &superuser).await;
         }
     }
     copies.sort();
     imports.sort();
-    let [copy, import_csv] = [&copies, &imports].map(|times| percentile(times, 0.5).as_secs_f64());
+    let [copy, import_csv] = [&copies, &imports].map(|times| millis(percentile(times, 0.5)) / 1e3);
     let ratio = import_csv / copy;
     println!("{rows} clients, seconds (median of 3):");
     println!("COPY FROM STDIN                    {copy:8.2}");
@@ -106,11 +106,11 @@ fn csv(records: &[[String; 5]]) -> String {
     csv
 }
 
-async fn empty(superuser: &Client) {
-    let sql = "truncate nexo.clients, nexo.import_rows cascade; vacuum analyze; checkpoint";
-    for statement in sql.split("; ") {
-        superuser.batch_execute(statement).await.expect("emptied");
-    }
+async fn empty(bench: &Bench, superuser: &Client) {
+    let sql = "truncate nexo.clients, nexo.import_rows cascade";
+    superuser.batch_execute(sql).await.expect("emptied");
+    bench.settle().await;
+    superuser.batch_execute("checkpoint").await.expect("written");
 }
 
 async fn copy(
@@ -119,11 +119,16 @@ async fn copy(
     records: &[[String; 5]],
 ) -> std::time::Duration {
     use futures_util::SinkExt;
-    let sql = "copy nexo.clients (account_id, id, external_id, name, email, phone, status)
+    let sql =
+        "copy nexo.clients (account_id, id, external_id, name, email, phone, status, kind, tags)
          from stdin with (format csv)";
     let mut file = String::new();
     for record in records {
-        file.push_str(&format!("{account},{},{}\n", Id::<Account>::new(), record.join(",")));
+        file.push_str(&format!(
+            "{account},{},{},person,{{}}\n",
+            Id::<Account>::new(),
+            record.join(",")
+        ));
     }
     let start = Instant::now();
     let sink = superuser.copy_in::<_, bytes::Bytes>(sql).await.expect("begins");

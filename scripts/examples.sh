@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every example: quickstart against a real server on a free port, and
-# embedded_core, which needs none. Stops what it starts.
+# Runs every example: quickstart and import_clients against a real server on a
+# free port, and embedded_core, which needs none. Stops what it starts.
 set -eu
 
 cargo build --quiet -p nexo-server --bin nexo-server
@@ -12,9 +12,10 @@ echo "== embedded_core"
 
 echo "== quickstart"
 log=$(mktemp)
+files=$(mktemp -d)
 env -u DATABASE_URL "$target/nexo-server" --ephemeral --listen 127.0.0.1:0 >"$log" 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$log" "$files"' EXIT
 
 url=
 tries=0
@@ -28,3 +29,18 @@ until url=$(sed -n 's/^NEXO .* listens on \(http[^ ]*\).*/\1/p' "$log") && [ -n 
     sleep 0.1
 done
 NEXO_URL=$url "$target/examples/quickstart"
+
+echo "== import_clients"
+{
+    echo "external_id,name,email,status"
+    i=0
+    while [ "$i" -lt 2000 ]; do
+        i=$((i + 1))
+        echo "old-$i,Client $i,client-$i@example.com,active"
+    done
+    echo "old-1,Twice,,"
+} >"$files/clients.csv"
+export NEXO_URL=$url NEXO_EMAIL=importer@example.com NEXO_PASSWORD='wooden engines weave numbers'
+"$target/examples/import_clients" --register --dry-run "$files/clients.csv"
+"$target/examples/import_clients" "$files/clients.csv"
+grep -q '^2002,failed,old-1,' "$files/clients.refused.csv"

@@ -80,10 +80,12 @@ impl Transaction {
             ready.push(prepare(&self.connection, &calls).await?);
         }
         // Begins the transaction, if need be, by itself; then, for each group:
-        // its calls, a savepoint, and back to a savepoint. After a group that
-        // succeeded that is the new one, so nothing is undone. After one that
-        // failed the new one could not be made, so it is the one before the
-        // group. Which of the two needs no decision on this side of the wire.
+        // its calls, another savepoint in the place of the last one, and back to
+        // the savepoint. After a group that succeeded that is the new one, so
+        // nothing is undone. After one that failed the last one is still there,
+        // and nothing of the group stays. Which of the two needs no decision on
+        // this side of the wire. (One in the place of the other, because each
+        // row that is read or written costs as much as savepoints are nested.)
         let begins = !self.begun.load(Ordering::Relaxed);
         let guard = Guard::of(self, begins);
         let opening = guard.calls(&account);
@@ -99,7 +101,7 @@ impl Transaction {
         steps.push(Step::Plain(SAVEPOINT));
         for group in &ready {
             steps.extend(group.iter().map(Step::Call));
-            steps.extend([Step::Plain(SAVEPOINT), Step::Plain(BACK)]);
+            steps.extend([Step::Plain(NEXT), Step::Plain(BACK)]);
         }
         let mut answers =
             in_order(steps.iter().map(|step| step.run(&self.connection))).await.into_iter();
@@ -138,6 +140,7 @@ impl Transaction {
 }
 
 const SAVEPOINT: &str = "SAVEPOINT group_of_calls";
+const NEXT: &str = "RELEASE SAVEPOINT group_of_calls; SAVEPOINT group_of_calls";
 const BACK: &str = "ROLLBACK TO SAVEPOINT group_of_calls";
 
 enum Step<'a> {
