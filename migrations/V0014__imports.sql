@@ -29,6 +29,9 @@ create table nexo.imports (
     -- Where the next row begins, in bytes, and which row that is; 1 is the header.
     position    bigint not null default 0,
     next_row    bigint not null default 1,
+    -- Where the rows begin, after the heading.
+    first_position bigint not null default 0,
+    first_row   bigint not null default 1,
     total       bigint,
     processed   bigint not null default 0,
     created     bigint not null default 0,
@@ -37,7 +40,8 @@ create table nexo.imports (
     failed      bigint not null default 0,
     reverted    bigint not null default 0,
     kept        bigint not null default 0,
-    version     bigint not null default 1,
+    -- Nobody sees it any more; its rows go a part at a time.
+    forgotten   boolean not null default false,
     created_at  timestamptz not null default now(),
     created_by  uuid,
     updated_at  timestamptz not null default now(),

@@ -108,7 +108,7 @@ impl Builder {
             .map_err(|_| Error::usage("the user agent has characters that a header cannot have"))?;
         let http = match self.http {
             Some(http) => http,
-            None => default_http(&base, self.timeout)?,
+            None => default_http(&base)?,
         };
         let policy = Policy { retries: self.retries };
         let transport = Transport { http, base, timeout: self.timeout, user_agent, policy };
@@ -135,11 +135,9 @@ fn parse_base(url: &str) -> Result<Url> {
     Ok(base)
 }
 
-fn default_http(base: &Url, timeout: Duration) -> Result<reqwest::Client> {
+fn default_http(base: &Url) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(10))
-        // The only one of a download.
-        .read_timeout(timeout)
         // Sooner than the server, which closes after 75 seconds: a write that
         // meets a connection just being closed would be in doubt.
         .pool_idle_timeout(Duration::from_secs(60))

@@ -1,6 +1,9 @@
 //! A file that is received piece by piece.
 
 use std::fmt;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::error::{Error, RequestLine, Result};
 
@@ -12,11 +15,16 @@ use crate::error::{Error, RequestLine, Result};
 pub struct Download {
     request: RequestLine,
     response: reqwest::Response,
+    timeout: Duration,
 }
 
 impl Download {
-    pub(crate) fn new(request: RequestLine, response: reqwest::Response) -> Self {
-        Self { request, response }
+    pub(crate) fn new(
+        request: RequestLine,
+        response: reqwest::Response,
+        timeout: Duration,
+    ) -> Self {
+        Self { request, response, timeout }
     }
 
     /// The next piece; `None` after the last.
@@ -25,9 +33,10 @@ impl Download {
     /// When the server or the connection breaks the file off: what was received
     /// is not the whole of it.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        match self.response.chunk().await {
-            Ok(piece) => Ok(piece.map(Vec::from)),
-            Err(source) => Err(Error::transport(self.request.clone(), source)),
+        match timeout(self.timeout, self.response.chunk()).await {
+            Ok(Ok(piece)) => Ok(piece.map(Vec::from)),
+            Ok(Err(source)) => Err(Error::transport(self.request.clone(), source)),
+            Err(_) => Err(Error::stalled(self.request.clone())),
         }
     }
 

@@ -55,12 +55,12 @@ impl Imports {
     }
 
     /// Sends the file from byte `import.received` on, which is where `file`
-    /// must stand. `progress` is told after each piece.
+    /// must stand; what the server has beyond that by now is read and not sent.
+    /// `progress` is told after each piece.
     ///
     /// # Errors
-    /// A usage error when the file cannot be read or is shorter than announced;
-    /// [`is_conflict`](Error::is_conflict) when somebody else sends it too. What
-    /// has arrived stays: [`get`](Self::get) tells how much that is.
+    /// A usage error when the file cannot be read or is shorter than announced.
+    /// What has arrived stays: [`get`](Self::get) tells how much that is.
     pub async fn upload(
         &self,
         import: &Import,
@@ -68,17 +68,26 @@ impl Imports {
         mut progress: impl FnMut(&Import) + Send,
     ) -> Result<Import> {
         let mut import = import.clone();
+        // Where the file stands; the server may have more of it by now.
+        let mut at = import.received;
         while import.received < import.size {
+            let ahead = import.received.saturating_sub(at);
             let mut piece = Vec::new();
-            let read = (&mut file).take(MAX_PIECE as u64).read_to_end(&mut piece).await;
+            let most = if ahead == 0 { MAX_PIECE as u64 } else { ahead.min(MAX_PIECE as u64) };
+            let read = (&mut file).take(most).read_to_end(&mut piece).await;
             read.map_err(|error| Error::usage(format!("the file cannot be read: {error}")))?;
             if piece.is_empty() {
-                let (size, received) = (import.size, import.received);
-                let told = format!("the file ends after {received} bytes of the {size} announced");
+                let size = import.size;
+                let told = format!("the file ends after {at} bytes of the {size} announced");
                 return Err(Error::usage(told));
             }
+            let begin = at;
+            at += piece.len() as u64;
+            if ahead > 0 {
+                continue;
+            }
             let request = self.one(Method::PUT, import.id, "/content");
-            let request = request.query("offset", import.received).bytes(piece);
+            let request = request.query("offset", begin).bytes(piece);
             // A piece that has arrived already changes nothing.
             import = request.repeatable().send().await?;
             progress(&import);
@@ -155,7 +164,7 @@ impl Imports {
         self.one(Method::DELETE, id, "").send().await
     }
 
-    /// The rows after this one that were refused or, after an undo, kept: 1,000
+    /// The rows after this one that were refused or, after an undo, kept: 500
     /// of them.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Body, Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::download::Download;
 use crate::error::{Error, RequestLine, Result};
@@ -38,7 +39,7 @@ pub(crate) struct Reply {
 
 enum Received {
     Whole(Vec<u8>),
-    Open(Box<reqwest::Response>),
+    Open(Box<Download>),
 }
 
 #[derive(Debug)]
@@ -84,10 +85,17 @@ impl Transport {
 
     async fn exchange(&self, call: &Call, request: reqwest::Request) -> Result<Reply> {
         let failed = |source| Error::transport(call.line(), source);
-        let response = self.http.execute(request).await.map_err(failed)?;
+        let executed = self.http.execute(request);
+        let response = if call.is_download {
+            let executed = timeout(self.timeout, executed).await;
+            executed.map_err(|_| Error::stalled(call.line()))?.map_err(failed)?
+        } else {
+            executed.await.map_err(failed)?
+        };
         let status = response.status();
         if status.is_success() && call.is_download {
-            return Ok(Reply { request: call.line(), body: Received::Open(Box::new(response)) });
+            let download = Download::new(call.line(), response, self.timeout);
+            return Ok(Reply { request: call.line(), body: Received::Open(Box::new(download)) });
         }
         let headers = response.headers().clone();
         let body = Vec::from(response.bytes().await.map_err(failed)?);
@@ -174,7 +182,7 @@ impl Reply {
     /// The body as it arrives, of a call that is a download.
     pub(crate) fn into_download(self) -> Result<Download> {
         match self.body {
-            Received::Open(response) => Ok(Download::new(self.request, *response)),
+            Received::Open(download) => Ok(*download),
             Received::Whole(_) => Err(Error::usage("the call is no download")),
         }
     }

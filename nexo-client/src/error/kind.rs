@@ -26,8 +26,8 @@ pub(super) enum Kind {
     Encode(serde_json::Error),
     /// No connection, so nothing was sent.
     Connect(reqwest::Error),
-    /// The time for one attempt is over.
-    Timeout(reqwest::Error),
+    /// The time for one attempt, or for a piece of a download, is over.
+    Timeout(Option<reqwest::Error>),
     /// The connection broke before the answer was there.
     Broken(reqwest::Error),
     /// The server answered with an error status.
@@ -88,11 +88,16 @@ impl Error {
         let kind = if source.is_connect() {
             Kind::Connect(source)
         } else if source.is_timeout() {
-            Kind::Timeout(source)
+            Kind::Timeout(Some(source))
         } else {
             Kind::Broken(source)
         };
         Self::new(kind, Some(request))
+    }
+
+    /// Nothing came in time.
+    pub(crate) fn stalled(request: RequestLine) -> Self {
+        Self::new(Kind::Timeout(None), Some(request))
     }
 
     pub(crate) fn refused(
@@ -152,7 +157,7 @@ impl Kind {
             Self::Encode(source) | Self::Decode(source) => Some(source),
             Self::Setup(source)
             | Self::Connect(source)
-            | Self::Timeout(source)
+            | Self::Timeout(Some(source))
             | Self::Broken(source) => Some(source),
             _ => None,
         }

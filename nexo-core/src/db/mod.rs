@@ -4,6 +4,7 @@ mod catalog;
 mod config;
 mod constraint;
 mod flush;
+mod groups;
 #[cfg(feature = "auth")]
 mod identity;
 mod in_order;
@@ -24,6 +25,7 @@ pub use open::Database;
 pub use unit_of_work::UnitOfWork;
 
 pub(crate) use flush::{Access, Call, Plan};
+pub(crate) use groups::AfterFailure;
 #[cfg(feature = "auth")]
 pub(crate) use identity::Identity;
 pub(crate) use scoped::Executor;

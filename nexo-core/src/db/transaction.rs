@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::flush::{Access, Call, FlushError, Ready, enqueue, prepare, send};
+use super::flush::{Access, Call, FlushError, enqueue, prepare, send};
+use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
 use super::pool::acquire;
@@ -70,8 +71,14 @@ impl Transaction {
     }
 
     /// Runs each group of calls so that one which fails leaves nothing behind
-    /// and the others stay. All of it travels together, however many there are.
-    pub(crate) async fn run_each(&self, groups: &[Vec<Call<'_>>]) -> Result<Vec<Result<Answered>>> {
+    /// and the others stay, or so that the first failure ends it. All of it
+    /// travels together, however many there are; each of the first failures
+    /// costs another round trip.
+    pub(crate) async fn run_each(
+        &self,
+        groups: &[Vec<Call<'_>>],
+        after_failure: AfterFailure,
+    ) -> Result<Vec<Result<Answered>>> {
         let account = self.scope.account_id();
         let bound: Vec<_> = groups.iter().map(|group| bind(&account, group)).collect();
         let mut ready = Vec::with_capacity(bound.len());
@@ -79,13 +86,6 @@ impl Transaction {
             let calls: Vec<_> = group.iter().map(|(call, params)| call.with(params)).collect();
             ready.push(prepare(&self.connection, &calls).await?);
         }
-        // Begins the transaction, if need be, by itself; then, for each group:
-        // its calls, another savepoint in the place of the last one, and back to
-        // the savepoint. After a group that succeeded that is the new one, so
-        // nothing is undone. After one that failed the last one is still there,
-        // and nothing of the group stays. Which of the two needs no decision on
-        // this side of the wire. (One in the place of the other, because each
-        // row that is read or written costs as much as savepoints are nested.)
         let begins = !self.begun.load(Ordering::Relaxed);
         let guard = Guard::of(self, begins);
         let opening = guard.calls(&account);
@@ -95,38 +95,34 @@ impl Transaction {
         let begin = begins.then(|| self::opening(&self.scope, Access::Write));
         self.begun.store(true, Ordering::Relaxed);
 
-        let mut steps = Vec::with_capacity(opening.len() + 2 + ready.len() * 3);
-        steps.extend(begin.as_deref().map(Step::Plain));
+        let mut run = GroupRun::new(&ready, after_failure);
+        let mut steps: Vec<Step<'_>> = begin.as_deref().map(Step::Plain).into_iter().collect();
         steps.extend(opening.iter().map(Step::Call));
         steps.push(Step::Plain(SAVEPOINT));
-        for group in &ready {
-            steps.extend(group.iter().map(Step::Call));
-            steps.extend([Step::Plain(NEXT), Step::Plain(BACK)]);
+        let first = steps.len();
+        let blocks = run.plan(&mut steps);
+        let mut answers = self.answers(&steps).await;
+        for (position, answer) in answers.by_ref().take(first).enumerate() {
+            // Position 0 is the opening, if there is one.
+            let position = if begins { position } else { position + 1 };
+            answer.map_err(|error| self.explain(FlushError { position, error }, &guard))?;
         }
-        let mut answers =
-            in_order(steps.iter().map(|step| step.run(&self.connection))).await.into_iter();
+        run.read(blocks, answers)?;
+        while !run.is_done() {
+            let mut steps = vec![Step::Plain(BACK)];
+            let blocks = run.plan(&mut steps);
+            let mut answers = self.answers(&steps).await;
+            answers.next().transpose().map_err(translate)?;
+            run.read(blocks, answers)?;
+        }
+        Ok(run.into_results())
+    }
 
-        let first = begin.iter().len() + opening.len() + 1;
-        for position in 0..first {
-            if let Some(Err(error)) = answers.next() {
-                // Position 0 is the opening, if there is one.
-                let position = if begins { position } else { position + 1 };
-                return Err(self.explain(FlushError { position, error }, &guard));
-            }
-        }
-        let mut results = Vec::with_capacity(ready.len());
-        for group in &ready {
-            let answered: Vec<_> = answers.by_ref().take(group.len()).collect();
-            let answered: Result<Answered, _> = answered.into_iter().collect();
-            // The savepoint's answer is that of the group; the way back must
-            // always be found.
-            let _same = answers.next();
-            if let Some(Err(lost)) = answers.next() {
-                return Err(translate(lost));
-            }
-            results.push(answered.map_err(translate));
-        }
-        Ok(results)
+    async fn answers(
+        &self,
+        steps: &[Step<'_>],
+    ) -> std::vec::IntoIter<Result<Vec<Row>, tokio_postgres::Error>> {
+        in_order(steps.iter().map(|step| step.run(&self.connection))).await.into_iter()
     }
 
     fn explain(&self, failed: FlushError, guard: &Guard<'_>) -> crate::Error {
@@ -136,24 +132,6 @@ impl Transaction {
             self.key_was_taken.store(true, Ordering::Relaxed);
         }
         if guard.session.is_some() { explain(failed) } else { translate(failed.error) }
-    }
-}
-
-const SAVEPOINT: &str = "SAVEPOINT group_of_calls";
-const NEXT: &str = "RELEASE SAVEPOINT group_of_calls; SAVEPOINT group_of_calls";
-const BACK: &str = "ROLLBACK TO SAVEPOINT group_of_calls";
-
-enum Step<'a> {
-    Plain(&'a str),
-    Call(&'a Ready<'a>),
-}
-
-impl Step<'_> {
-    async fn run(&self, connection: &Object) -> Result<Vec<Row>, tokio_postgres::Error> {
-        match self {
-            Self::Plain(sql) => connection.batch_execute(sql).await.map(|()| Vec::new()),
-            Self::Call(ready) => ready.run(connection).await,
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The first look at a file: nothing of it is imported before all of it can be
 //! read.
 
+use tokio_postgres::types::ToSql;
+
 use super::columns::Wanted;
 use super::importing::table_of;
 use super::source::{Found, Source};
@@ -9,7 +11,7 @@ use super::{is_blank, place};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::{Error, Result};
 use crate::model::{FieldCode, FieldError};
-use crate::sheet::{CsvFault, CsvReader, detect_delimiter};
+use crate::sheet::{BOM, CsvFault, CsvReader, detect_delimiter};
 use crate::tenant::TenantScope;
 
 /// How many bytes are looked at before the place is kept.
@@ -18,12 +20,14 @@ const STRETCH: u64 = 8 * 1024 * 1024;
 const MOST_ERRORS: usize = 20;
 
 /// `$2` id, `$3` separator, `$4` columns, `$5` place, `$6` its row, `$7` rows
-/// so far, `$8` whether the file ends here: then rows are imported from its
-/// beginning.
+/// so far, `$8` whether the file ends here: then rows are imported from `$9` on,
+/// which is row `$10`.
 const LOOKED: &str = concat!(
     "update nexo.imports
      set delimiter = $3, columns = $4, updated_at = now(), total = $7,
-         position = case when $8 then 0 else $5::bigint end, next_row = case when $8 then 1 else $6::bigint end,
+         position = case when $8 then $9::bigint else $5::bigint end,
+         next_row = case when $8 then $10::bigint else $6::bigint end,
+         first_position = $9::bigint, first_row = $10::bigint,
          status = case when $8 then 'importing' else status end
      where account_id = $1 and id = $2
      returning ",
@@ -58,6 +62,8 @@ struct Looked {
     columns: Vec<String>,
     position: u64,
     next_row: u64,
+    first_position: u64,
+    first_row: u64,
     total: u64,
     ended: bool,
 }
@@ -94,9 +100,14 @@ async fn stretch(
         columns: state.columns(),
         position: begun,
         next_row: state.next_row,
+        first_position: state.first_position,
+        first_row: state.first_row,
         total: state.import.total.unwrap_or(0),
         ended: false,
     };
+    if begun == 0 && source.from(0).starts_with(BOM) {
+        looked.position = BOM.len() as u64;
+    }
     let mut reader = CsvReader::new(delimiter);
     let mut errors = Vec::new();
     while looked.position - begun < STRETCH && errors.len() < MOST_ERRORS {
@@ -112,22 +123,34 @@ async fn stretch(
                 errors.push(told(fault, row));
                 break;
             }
+            Found::Blank { bytes, lines } => {
+                looked.position += bytes;
+                looked.next_row += lines;
+            }
             Found::Record(length) => {
-                if row == 1 {
-                    match wanted(state)?.columns(reader.cells()) {
+                looked.position += length;
+                looked.next_row += 1;
+                if is_blank(&reader) {
+                    continue;
+                }
+                if looked.columns.is_empty() {
+                    match wanted(state)?.columns(row, reader.cells()) {
                         Ok(columns) => looked.columns = columns,
-                        Err(all) => return Ok(Some(Err(all))),
+                        Err(mut all) => {
+                            all.truncate(MOST_ERRORS);
+                            return Ok(Some(Err(all)));
+                        }
                     }
-                } else if !is_blank(&reader) {
+                    looked.first_position = looked.position;
+                    looked.first_row = looked.next_row;
+                } else {
                     looked.total += 1;
                     errors.extend(ragged(&reader, row, looked.columns.len()));
                 }
-                looked.position += length;
-                looked.next_row += 1;
             }
         }
     }
-    if looked.ended && looked.next_row == 1 {
+    if looked.ended && looked.columns.is_empty() && errors.is_empty() {
         let message = "must have the names of the columns; the file has no row";
         errors.push(FieldError::new("row 1", FieldCode::Required, message));
     }
@@ -188,8 +211,9 @@ async fn keep(
     let delimiter = char::from(looked.delimiter).to_string();
     let (place, row, total) =
         (bigint(looked.position), bigint(looked.next_row), bigint(looked.total));
-    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
-        [&id, &delimiter, &looked.columns, &place, &row, &total, &looked.ended];
+    let first = (bigint(looked.first_position), bigint(looked.first_row));
+    let params: [&(dyn ToSql + Sync); 9] =
+        [&id, &delimiter, &looked.columns, &place, &row, &total, &looked.ended, &first.0, &first.1];
     put(database, scope, state, &[Call::new(LOOKED, &params)]).await
 }
 

@@ -62,6 +62,7 @@ impl Wanted<'_> {
     /// that is wrong with the heading.
     pub(super) fn columns<'a>(
         &self,
+        row: u64,
         heading: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<String>, Vec<FieldError>> {
         let heading: Vec<&str> = heading.map(str::trim).collect();
@@ -70,12 +71,12 @@ impl Wanted<'_> {
             match self.field(name) {
                 Ok(field) if !field.is_empty() && columns.contains(&field) => {
                     let message = format!("gives the field {field} a second time");
-                    errors.push(FieldError::new(place(1, at), FieldCode::Duplicate, message));
+                    errors.push(FieldError::new(place(row, at), FieldCode::Duplicate, message));
                     columns.push(field);
                 }
                 Ok(field) => columns.push(field),
                 Err((code, message)) => {
-                    errors.push(FieldError::new(place(1, at), code, message));
+                    errors.push(FieldError::new(place(row, at), code, message));
                     columns.push(String::new());
                 }
             }
@@ -90,7 +91,11 @@ impl Wanted<'_> {
             for field in self.names.required.iter().chain(&key) {
                 if !columns.contains(field) {
                     let message = format!("has no column for the field {field}");
-                    errors.push(FieldError::new("row 1", FieldCode::Required, message));
+                    errors.push(FieldError::new(
+                        format!("row {row}"),
+                        FieldCode::Required,
+                        message,
+                    ));
                 }
             }
         }
@@ -149,7 +154,7 @@ mod tests {
         let names = (table_of("clients").expect("it is there").import.names)();
         let (duplicates, key) = (Duplicates::Update, "external_id");
         let wanted = Wanted { names, mapping: &mapping, duplicates, key };
-        wanted.columns(heading.iter().copied()).map_err(|errors| {
+        wanted.columns(1, heading.iter().copied()).map_err(|errors| {
             errors.iter().map(|it| format!("{} {}", it.field, it.message)).collect()
         })
     }

@@ -1,13 +1,14 @@
 //! What can be done with imports.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::columns::{check_names, refused};
+use super::forget::{HIDE_OLD, SWEEP, SWEEP_FILES, SWEEP_ROWS, forget};
 use super::report::{self, ReportFile};
 use super::source::Source;
-use super::state::{DROP_FILE, GET, State, bigint, columns};
-use super::{step, undo, upload};
+use super::state::{GET, State, bigint, columns};
+use super::{PAUSE, SLICE, step, undo, upload};
 use crate::db::{Access, Call, Database, Executor, IdempotencyKey, Once, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -27,32 +28,21 @@ const INSERT: &str = concat!(
 const LIST: &str = concat!(
     "select ",
     columns!(),
-    " from nexo.imports where account_id = $1 order by created_at desc, id desc limit 100"
+    " from nexo.imports where account_id = $1 and not forgotten order by created_at desc, id desc limit 100"
 );
 
-/// `$2` id.
-const DELETE: &str = "delete from nexo.imports where account_id = $1 and id = $2 returning id";
+/// One after the other begins an import of an account, so that the limits hold.
+const TURN: &str =
+    "select pg_advisory_xact_lock(hashtextextended('nexo.imports ' || $1::uuid::text, 0))::text";
 
-/// Imports can be undone for 30 days. Some old ones go with each new one.
-const FORGET: &str = "delete from nexo.imports
-     where account_id = $1 and id in (
-         select id from nexo.imports
-         where account_id = $1 and created_at < now() - interval '30 days'
-         order by created_at limit 5)";
-
-/// The files that are not done with.
-const HELD: &str = "select count(*), coalesce(sum(size), 0)::bigint from nexo.imports
-     where account_id = $1 and status in ('receiving', 'checking', 'importing')";
+/// The files that are not done with; a workbook's text may be longer than it.
+const HELD: &str =
+    "select count(*), coalesce(sum(greatest(size, length)), 0)::bigint from nexo.imports
+     where account_id = $1 and not forgotten and status in ('receiving', 'checking', 'importing')";
 
 /// How many imports of an account may be under way, and their bytes.
 const MOST_UNDER_WAY: i64 = 20;
 const MOST_BYTES: i64 = 2 * 1024 * 1024 * 1024;
-
-/// How long one call works before it tells how far it is.
-const SLICE: Duration = Duration::from_secs(2);
-
-/// How often a step is tried again that collides with somebody else's work.
-const COLLISIONS: u32 = 3;
 
 /// The imports of the account of whichever scope is given.
 ///
@@ -89,9 +79,10 @@ impl Importer {
         check_names(new)?;
         self.database
             .once(scope, key, async |transaction| {
-                let first = [Call::new(FORGET, &[]), Call::new(HELD, &[])];
+                let first = [TURN, HIDE_OLD, SWEEP_FILES, SWEEP_ROWS, SWEEP, HELD];
+                let first = first.map(|sql| Call::new(sql, &[]));
                 let answered = transaction.run(Access::Write, &first).await?;
-                let held = answered[1].first().ok_or_else(Error::not_found)?;
+                let held = answered[5].first().ok_or_else(Error::not_found)?;
                 let count: i64 = held.try_get(0).map_err(translate)?;
                 let bytes: i64 = held.try_get(1).map_err(translate)?;
                 let size = bigint(new.size);
@@ -134,7 +125,7 @@ impl Importer {
         offset: u64,
         piece: &[u8],
     ) -> Result<Import> {
-        upload::write(&self.database, scope, id, offset, piece).await
+        patiently(|| upload::write(&self.database, scope, id, offset, piece)).await
     }
 
     /// Works on the import for about two seconds and tells how far it is; to be
@@ -154,12 +145,15 @@ impl Importer {
             );
             return Err(Error::new(ErrorCode::Conflict, detail));
         }
-        let (mut source, mut collisions) = (Source::default(), 0);
+        let mut source = Source::default();
         while !state.import.status.is_final() && begun.elapsed() < SLICE {
             match step::step(&self.database, scope, &state, &mut source).await {
                 Ok(next) => state = next,
-                // A deadlock with somebody who changes the same records.
-                Err(error) if is_collision(&error) && collisions < COLLISIONS => collisions += 1,
+                // Somebody else goes on with it, or with the same records.
+                Err(error) if is_collision(&error) => {
+                    tokio::time::sleep(PAUSE).await;
+                    state = self.state(scope, id).await?;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -177,7 +171,7 @@ impl Importer {
     /// # Errors
     /// `conflict` when there is nothing to take back.
     pub async fn undo(&self, scope: &TenantScope, id: Id<Import>) -> Result<Import> {
-        undo::begin(&self.database, scope, id).await?;
+        patiently(|| undo::begin(&self.database, scope, id)).await?;
         self.advance(scope, id).await
     }
 
@@ -205,13 +199,7 @@ impl Importer {
     /// # Errors
     /// `not_found`.
     pub async fn delete(&self, scope: &TenantScope, id: Id<Import>) -> Result<()> {
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&id];
-        let rows = self
-            .database
-            .scoped(scope)
-            .run(Access::Write, &[Call::new(DROP_FILE, &params), Call::new(DELETE, &params)])
-            .await?;
-        if rows[1].is_empty() { Err(Error::not_found()) } else { Ok(()) }
+        patiently(|| forget(&self.database, scope, id)).await
     }
 
     /// The rows that were refused or, after an undo, kept; those after this
@@ -240,6 +228,23 @@ impl Importer {
         State::one(
             &self.database.scoped(scope).run(Access::Read, &[Call::new(GET, &[&id])]).await?[0],
         )
+    }
+}
+
+/// Tries again for a while what collides with a step that somebody else does,
+/// without holding a connection meanwhile.
+async fn patiently<R, F>(work: impl Fn() -> F) -> Result<R>
+where
+    F: Future<Output = Result<R>>,
+{
+    let begun = Instant::now();
+    loop {
+        match work().await {
+            Err(error) if is_collision(&error) && begun.elapsed() < 2 * SLICE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod check;
 mod columns;
+mod forget;
 mod importer;
 mod importing;
 mod report;
@@ -23,7 +24,14 @@ pub use report::ReportFile;
 
 pub(crate) use importing::Importing;
 
+use std::time::Duration;
+
 use crate::sheet::CsvReader;
+
+/// How long one call works before it tells how far it is.
+const SLICE: Duration = Duration::from_secs(2);
+/// How long to wait for what somebody else is doing.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where something is in a file: rows are counted from 1, the heading, and so
 /// are columns.

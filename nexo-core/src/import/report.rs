@@ -11,7 +11,7 @@ use crate::sheet::SheetWriter;
 use crate::tenant::TenantScope;
 
 /// The most rows of a page.
-const ROWS: i64 = 1_000;
+const ROWS: i64 = 500;
 
 /// `$2` import, `$3` the row before these, `$4` how many.
 const REPORT: &str = "select number, outcome, key, record_id, errors from nexo.import_rows

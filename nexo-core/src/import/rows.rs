@@ -1,16 +1,22 @@
 //! Rows of a file as records.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::db::{Access, Call, Executor, Transaction, translate};
+use super::step::Earlier;
+use crate::db::{Access, AfterFailure, Call, Executor, Transaction, translate};
 use crate::error::{Error, Result};
 use crate::model::{Duplicates, ErrorCode, FieldCode, FieldError, Id, RowOutcome, Validate};
-use crate::repo::{Table, Upsert};
-use crate::sheet::{read_row, reveal};
+use crate::repo::{Table, Upsert, upsert_by};
+use crate::sheet::{fields_of, read_row, reveal};
+
+/// No key is longer, in bytes; each has at most 100 characters.
+const MAX_KEY: usize = 400;
+/// The most errors that are told of a row.
+const MOST_ERRORS: usize = 20;
 
 /// A row: its number in the file, and the cells of columns that are imported,
 /// with their fields.
@@ -24,7 +30,10 @@ impl Record<'_> {
     /// The value by which the record is found again.
     pub(super) fn key(&self, field: &str) -> Option<&str> {
         let (_, cell) = self.cells.iter().find(|(name, _)| *name == field)?;
-        Some(reveal(cell)).filter(|key| !key.trim().is_empty())
+        // What cannot be anybody's key is refused with its row.
+        let usable =
+            |key: &&str| !key.trim().is_empty() && key.len() <= MAX_KEY && !key.contains('\0');
+        Some(reveal(cell)).filter(usable)
     }
 
     fn read<V: serde::de::DeserializeOwned>(&self) -> Result<V, FieldError> {
@@ -41,7 +50,7 @@ pub(super) struct Chunk<'a> {
     pub(super) duplicates: Duplicates,
     pub(super) key: &'a str,
     /// Keys that rows before had, and of which a dry run has kept no record.
-    pub(super) seen: &'a HashSet<String>,
+    pub(super) seen: &'a HashMap<String, Earlier>,
 }
 
 /// What became of a row.
@@ -49,7 +58,8 @@ pub(super) struct Chunk<'a> {
 pub(super) struct Done {
     pub(super) outcome: RowOutcome,
     pub(super) record: Option<Uuid>,
-    /// The record's version now.
+    /// The record's version before, if it was there, and now.
+    pub(super) found: Option<i64>,
     pub(super) version: Option<i64>,
     /// The fields that were changed, as they had been.
     pub(super) before: Option<Value>,
@@ -58,10 +68,12 @@ pub(super) struct Done {
 
 impl Done {
     fn without_record(outcome: RowOutcome) -> Self {
-        Self { outcome, record: None, version: None, before: None, errors: Vec::new() }
+        let (record, found, version, before) = (None, None, None, None);
+        Self { outcome, record, found, version, before, errors: Vec::new() }
     }
 
-    fn failed(errors: Vec<FieldError>) -> Self {
+    fn failed(mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MOST_ERRORS);
         Self { errors, ..Self::without_record(RowOutcome::Failed) }
     }
 }
@@ -92,14 +104,14 @@ pub(super) async fn store<T: Table>(
     let params: Vec<_> = work.iter().flatten().map(|work| work.params(&creator)).collect();
     let groups: Vec<Vec<Call<'_>>> =
         work.iter().flatten().zip(&params).map(|(work, params)| work.calls(params)).collect();
-    let mut answers = transaction.run_each(&groups).await?.into_iter();
+    let mut answers = transaction.run_each(&groups, AfterFailure::GoOn).await?.into_iter();
 
     let mut done = Vec::with_capacity(chunk.records.len());
-    for (work, record) in work.into_iter().zip(chunk.records) {
+    for work in work {
         done.push(match work {
             Err(without) => without,
             Ok(work) => match answers.next().expect("each group has an answer") {
-                Ok(answered) => work.outcome(record, &answered)?,
+                Ok(answered) => work.outcome(taken(chunk), &answered)?,
                 Err(error) => Done::failed(refusal(error)?),
             },
         });
@@ -116,8 +128,9 @@ async fn existing<T: Table>(
         return Ok(HashMap::new());
     }
     let keys: Vec<&str> = chunk.records.iter().filter_map(|it| it.key(chunk.key)).collect();
-    // The key's name is one of the table's own literals.
-    let sql = format!("{} and {} = any($2) for no key update", T::SELECT, chunk.key);
+    // Put together from the table's own literals.
+    let by = upsert_by::<T>(chunk.key)?.key;
+    let sql = format!("{} and {by} = any($2) for no key update", T::SELECT);
     let answered = transaction.run(Access::Write, &[Call::new(&sql, &[&keys])]).await?;
     let mut existing = HashMap::with_capacity(keys.len());
     for row in &answered[0] {
@@ -138,18 +151,13 @@ fn prepare<'a, T: Table>(
     existing: &'a HashMap<String, Existing<T>>,
 ) -> Result<Work<'a, T>, Done> {
     let key = record.key(chunk.key);
-    if key.is_some_and(|key| chunk.seen.contains(key)) {
-        return Err(match chunk.duplicates {
-            Duplicates::Refuse => Done::failed(vec![FieldError::new(
-                chunk.key,
-                FieldCode::Duplicate,
-                "is taken by another row",
-            )]),
-            Duplicates::Skip => Done::without_record(RowOutcome::Skipped),
-            Duplicates::Update => Done::without_record(RowOutcome::Changed),
-        });
-    }
     let failed = |errors| Done::failed(errors);
+    let seen = key.is_some_and(|key| chunk.seen.contains_key(key));
+    if seen && chunk.duplicates == Duplicates::Update {
+        let patch: T::Patch = record.read().map_err(|error| failed(vec![error]))?;
+        patch.validate().map_err(failed)?;
+        return Err(Done::without_record(RowOutcome::Changed));
+    }
     if let Some(before) = key.and_then(|key| existing.get(key)) {
         let patch: T::Patch = record.read().map_err(|error| failed(vec![error]))?;
         patch.validate().map_err(failed)?;
@@ -158,9 +166,25 @@ fn prepare<'a, T: Table>(
     }
     let new: T::New = record.read().map_err(|error| failed(vec![error]))?;
     new.validate().map_err(failed)?;
-    let skips = key.is_some() && chunk.duplicates == Duplicates::Skip;
-    let by = T::UPSERTS.iter().find(|upsert| skips && upsert.key == chunk.key);
+    if seen {
+        return Err(taken(chunk));
+    }
+    // What is there is passed over and not run into, which costs less.
+    let passes = key.is_some() && chunk.duplicates != Duplicates::Update;
+    let by = T::UPSERTS.iter().find(|upsert| passes && upsert.key == chunk.key);
     Ok(Work::Create { id: Id::new(), new, by })
+}
+
+/// What becomes of a row whose key is there.
+fn taken(chunk: &Chunk<'_>) -> Done {
+    match chunk.duplicates {
+        Duplicates::Skip => Done::without_record(RowOutcome::Skipped),
+        _ => Done::failed(vec![FieldError::new(
+            chunk.key,
+            FieldCode::Duplicate,
+            "is taken by another record",
+        )]),
+    }
 }
 
 type Params<'a> = Vec<&'a (dyn ToSql + Sync)>;
@@ -194,27 +218,35 @@ impl<T: Table> Work<'_, T> {
         }
     }
 
-    fn outcome(self, record: &Record<'_>, answered: &[Vec<tokio_postgres::Row>]) -> Result<Done> {
+    /// `missed` is of an insert that passes over what is there; no other can
+    /// miss.
+    fn outcome(self, missed: Done, answered: &[Vec<tokio_postgres::Row>]) -> Result<Done> {
         let row = answered.last().and_then(|rows| rows.first());
         let stored = row.map(T::from_row).transpose().map_err(translate)?;
         let Some(stored) = stored else {
-            // An insert that passes over what is there; no other can miss.
-            return Ok(Done::without_record(RowOutcome::Skipped));
+            return Ok(missed);
         };
-        let (outcome, before) = match self {
-            Self::Create { .. } => (RowOutcome::Created, None),
+        let (outcome, found, before) = match self {
+            Self::Create { .. } => (RowOutcome::Created, None, None),
             Self::Change { before, .. } => {
-                let named = record.cells.iter().filter(|(_, cell)| !cell.trim().is_empty());
-                let old = named.map(|(field, _)| {
-                    let old = before.fields.get(*field).cloned().unwrap_or_default();
-                    ((*field).to_owned(), old)
-                });
-                (RowOutcome::Changed, Some(Value::Object(old.collect())))
+                let old = differing::<T>(&before.fields, &stored);
+                (RowOutcome::Changed, Some(before.version), Some(Value::Object(old)))
             }
         };
         let (record, version) = (Some(*stored.id().as_uuid()), Some(stored.version()));
-        Ok(Done { outcome, record, version, before, errors: Vec::new() })
+        Ok(Done { outcome, record, found, version, before, errors: Vec::new() })
     }
+}
+
+/// The old values of what is another now, whoever changed it: the row, or a rule
+/// of the database that followed it.
+fn differing<T: Table>(old: &Map<String, Value>, stored: &T) -> Map<String, Value> {
+    let now = serde_json::to_value(stored).expect("wire types always serialise");
+    let differs = |field: &&&str| old.get(**field) != now.get(**field);
+    let fields = fields_of::<T::New>().iter().filter(differs);
+    fields
+        .map(|field| ((*field).to_owned(), old.get(*field).cloned().unwrap_or_default()))
+        .collect()
 }
 
 /// What is said of a row that the database refused. What is no fault of the

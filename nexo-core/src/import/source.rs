@@ -25,6 +25,11 @@ pub(crate) struct Source {
 pub(super) enum Found {
     /// As many bytes, from the record's place on.
     Record(u64),
+    /// Empty lines, and their bytes.
+    Blank {
+        bytes: u64,
+        lines: u64,
+    },
     End,
     Fault(CsvFault),
     /// The file is not there any more: somebody else has finished with it.
@@ -47,6 +52,7 @@ impl Source {
         let last = self.base + self.bytes.len() as u64 >= state.length;
         match reader.read(bytes, last) {
             Ok(Step::Record(length)) => Some(Found::Record(length as u64)),
+            Ok(Step::Blank { bytes, lines }) => Some(Found::Blank { bytes: bytes as u64, lines }),
             Ok(Step::End) => Some(Found::End),
             Ok(Step::More) => None,
             Err(fault) => Some(Found::Fault(fault)),

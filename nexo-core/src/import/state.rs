@@ -15,20 +15,24 @@ macro_rules! columns {
     () => {
         "id, collection, format, file_name, size, received, duplicates, key, dry_run, status, detail, errors, columns, \
          total, processed, created, changed, skipped, failed, reverted, kept, created_at, created_by, updated_at, \
-         mapping, length, delimiter, position, next_row"
+         mapping, length, delimiter, position, next_row, first_position, first_row"
     };
 }
 pub(super) use columns;
 
 /// `$2` id.
-pub(super) const GET: &str =
-    concat!("select ", columns!(), " from nexo.imports where account_id = $1 and id = $2");
+pub(super) const GET: &str = concat!(
+    "select ",
+    columns!(),
+    " from nexo.imports where account_id = $1 and id = $2 and not forgotten"
+);
 
-/// As [`GET`], and nobody else goes on with it until the transaction ends.
+/// As [`GET`], and nobody else goes on with it until the transaction ends. Who
+/// comes meanwhile is refused at once: waiting would hold a connection.
 pub(super) const LOCK: &str = concat!(
     "select ",
     columns!(),
-    " from nexo.imports where account_id = $1 and id = $2 for no key update"
+    " from nexo.imports where account_id = $1 and id = $2 and not forgotten for no key update nowait"
 );
 
 /// `$2` id: its file, which nothing reads any more.
@@ -45,6 +49,9 @@ pub(crate) struct State {
     pub(super) delimiter: Option<u8>,
     pub(super) position: u64,
     pub(super) next_row: u64,
+    /// Where the rows begin, after the heading.
+    pub(super) first_position: u64,
+    pub(super) first_row: u64,
 }
 
 impl State {
@@ -124,6 +131,8 @@ impl State {
             delimiter: delimiter.and_then(|text| text.bytes().next()),
             position: number(27)?,
             next_row: number(28)?,
+            first_position: number(29)?,
+            first_row: number(30)?,
         })
     }
 }

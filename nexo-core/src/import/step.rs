@@ -1,9 +1,10 @@
 //! One step of an import: read some rows, store them, and move on, in one
 //! transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use super::importing::table_of;
 use super::rows::{Chunk, Done, Record};
@@ -20,9 +21,11 @@ use crate::tenant::TenantScope;
 const ROWS: usize = 500;
 const BYTES: u64 = 256 * 1024;
 
-/// `$2` import, `$3` keys: those that rows before have stored a record by.
-const SEEN: &str = "select key from nexo.import_rows
-     where account_id = $1 and import_id = $2 and key = any($3) and outcome in ('created', 'changed')";
+/// `$2` import, `$3` keys: those that rows before have stored a record by, and
+/// the last of these rows that would undo something.
+const SEEN: &str = "select distinct on (key) key, number, record_id, version from nexo.import_rows
+     where account_id = $1 and import_id = $2 and key = any($3) and outcome in ('created', 'changed')
+     order by key, record_id is null, number desc";
 
 /// `$2` import, then a list for each column.
 const KEEP_ROWS: &str = "insert into nexo.import_rows
@@ -30,14 +33,13 @@ const KEEP_ROWS: &str = "insert into nexo.import_rows
      select $1, $2, * from unnest($3::bigint[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::jsonb[],
          $9::jsonb[])";
 
-/// `$2` import, `$3` keys, `$4` versions, `$5` what was changed: of the rows
-/// that came before with these keys. A record has one row that undoes all that
-/// the import has done to it.
+/// `$2` import, `$3` rows, `$4` versions, `$5` what was changed again: of rows
+/// whose record nobody else has touched since, so that they undo this too.
 const JOIN_ROWS: &str = "update nexo.import_rows r
      set version = again.version,
          before = case when r.outcome = 'changed' then again.before || r.before end
-     from unnest($3::text[], $4::bigint[], $5::jsonb[]) as again (key, version, before)
-     where r.account_id = $1 and r.import_id = $2 and r.key = again.key and r.record_id is not null";
+     from unnest($3::bigint[], $4::bigint[], $5::jsonb[]) as again (number, version, before)
+     where r.account_id = $1 and r.import_id = $2 and r.number = again.number";
 
 /// `$2` id, `$3` place, `$4` its row, `$5` whether the file ends there, `$6` to
 /// `$9` how many rows were created, changed, skipped and failed.
@@ -90,7 +92,7 @@ async fn rows(
         Begun::Here(seen) => seen,
         Begun::Elsewhere(state) => return Ok(*state),
     };
-    let none = HashSet::new();
+    let none = HashMap::new();
     let chunk = Chunk {
         records: &read.records,
         duplicates: import.duplicates,
@@ -120,6 +122,13 @@ struct Read<'a> {
     ended: bool,
 }
 
+/// A row of before: its number, its record and the version it has left.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    number: i64,
+    made: Option<(Uuid, i64)>,
+}
+
 /// `None` when the file is gone.
 async fn read<'a>(
     database: &Database,
@@ -139,6 +148,11 @@ async fn read<'a>(
         let found = source.read(database, scope, &mut reader, state, read.position).await?;
         let length = match found {
             Found::Record(length) => length,
+            Found::Blank { bytes, lines } => {
+                read.position += bytes;
+                read.next_row += lines;
+                continue;
+            }
             Found::End => {
                 read.ended = true;
                 break;
@@ -149,7 +163,7 @@ async fn read<'a>(
                 return Err(Error::new(ErrorCode::Internal, told));
             }
         };
-        if read.next_row > 1 && !is_blank(&reader) {
+        if !is_blank(&reader) {
             let used = columns.iter().zip(reader.cells()).filter(|(field, _)| !field.is_empty());
             let cells = used.map(|(field, cell)| (field.as_str(), cell.to_owned())).collect();
             let record = Record { number: read.next_row, cells };
@@ -168,7 +182,7 @@ async fn read<'a>(
 /// How a transaction of an import begins.
 enum Begun {
     /// Nobody else goes on with it, and these keys were there before.
-    Here(HashSet<String>),
+    Here(HashMap<String, Earlier>),
     /// It went on since.
     Elsewhere(Box<State>),
 }
@@ -183,8 +197,11 @@ async fn begin(transaction: &Transaction, state: &State, records: &[Record<'_>])
     if !now.is_at(state) {
         return Ok(Begun::Elsewhere(Box::new(now)));
     }
-    let seen = answered[1].iter().map(|row| row.try_get(0)).collect::<Result<_, _>>();
-    Ok(Begun::Here(seen.map_err(translate)?))
+    let seen = answered[1].iter().map(|row| {
+        let (record, version) = (row.try_get::<_, Option<_>>(2)?, row.try_get::<_, Option<_>>(3)?);
+        Ok((row.try_get(0)?, Earlier { number: row.try_get(1)?, made: record.zip(version) }))
+    });
+    Ok(Begun::Here(seen.collect::<Result<_, _>>().map_err(translate)?))
 }
 
 async fn keep(
@@ -192,20 +209,25 @@ async fn keep(
     state: &State,
     read: &Read<'_>,
     done: Vec<Done>,
-    seen: &HashSet<String>,
+    seen: &HashMap<String, Earlier>,
 ) -> Result<State> {
     let (id, import) = (state.id(), &state.import);
     let mut rows = Rows::default();
     let mut again = (Vec::new(), Vec::new(), Vec::new());
     for (record, mut done) in read.records.iter().zip(done) {
         let key = record.key(&import.key);
-        let seen = key.filter(|key| done.outcome == RowOutcome::Changed && seen.contains(*key));
-        if let (Some(key), Some(version)) = (seen, done.version)
-            && done.record.take().is_some()
+        let earlier = key.and_then(|key| seen.get(key));
+        if let (Some(earlier), Some(version)) = (earlier, done.version)
+            // Nobody else has written in between: the earlier row can undo both.
+            && earlier.made.is_some() && earlier.made == done.record.zip(done.found)
         {
-            again.0.push(key);
+            again.0.push(earlier.number);
             again.1.push(version);
             again.2.push(done.before.take());
+            done.record = None;
+        }
+        if import.dry_run {
+            done.record = None;
         }
         rows.push(record.number, key, done);
     }
@@ -244,7 +266,7 @@ struct Rows<'a> {
     numbers: Vec<i64>,
     outcomes: Vec<RowOutcome>,
     keys: Vec<Option<&'a str>>,
-    records: Vec<Option<uuid::Uuid>>,
+    records: Vec<Option<Uuid>>,
     versions: Vec<Option<i64>>,
     befores: Vec<Option<serde_json::Value>>,
     errors: Vec<Option<serde_json::Value>>,

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::importing::table_of;
 use super::rows::refusal;
 use super::state::{DROP_FILE, LOCK, State, bigint, columns};
-use crate::db::{Access, Call, Database, Executor, Transaction, translate};
+use crate::db::{Access, AfterFailure, Call, Database, Executor, Transaction, translate};
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, FieldCode, FieldError, Id, Import, ImportStatus, RowOutcome};
-use crate::repo::Table;
+use crate::repo::{Table, referred_to};
 use crate::tenant::TenantScope;
 
 /// The most rows of a transaction.
@@ -143,7 +143,7 @@ pub(super) async fn take_back<T: Table>(
         let lock = T::LOCK.unwrap_or(T::EXISTS);
         groups.push(vec![Call::new(lock, one), Call::new(sql, change)]);
     }
-    let answers = transaction.run_each(&groups).await?;
+    let answers = transaction.run_each(&groups, AfterFailure::GoOn).await?;
     let mut undone = Vec::with_capacity(made.len());
     for (answered, patch) in answers.into_iter().zip(&patches) {
         undone.push(match answered {
@@ -155,7 +155,9 @@ pub(super) async fn take_back<T: Table>(
                 let told = if deleted { "was deleted since" } else { "has changed since" };
                 Err(FieldError::new("", FieldCode::Conflict, told))
             }
-            Err(error) => Err(refusal(crate::repo::referred_to(error))?.swap_remove(0)),
+            // Of a deletion; a change may name what is not there any more.
+            Err(error) if patch.is_none() => Err(refusal(referred_to(error))?.swap_remove(0)),
+            Err(error) => Err(refusal(error)?.swap_remove(0)),
         });
     }
     Ok(undone)

@@ -50,7 +50,10 @@ pub(super) async fn write(
 
 fn check(import: &Import, offset: u64, end: u64, length: usize) -> Result<()> {
     let refused = |code, detail: String| Err(Error::new(code, detail));
-    if import.status != ImportStatus::Receiving || offset != import.received {
+    if import.status != ImportStatus::Receiving {
+        return refused(ErrorCode::Conflict, "the file has arrived as a whole".to_owned());
+    }
+    if offset != import.received {
         let detail = format!("the next piece begins at byte {}", import.received);
         return refused(ErrorCode::Conflict, detail);
     }

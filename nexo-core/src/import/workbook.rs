@@ -11,7 +11,7 @@ use super::upload::ADD;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, FieldCode, FieldError};
-use crate::sheet::{CsvWriter, XlsxError, XlsxFault, XlsxLimits, read_xlsx};
+use crate::sheet::{CsvWriter, MAX_RECORD, XlsxError, XlsxFault, XlsxLimits, read_xlsx};
 use crate::tenant::TenantScope;
 
 /// `$2` import: its whole file, which is small enough.
@@ -28,7 +28,8 @@ const BECAME_TEXT: &str = concat!(
 );
 
 /// The sheet and its text, each. What is more takes longer than a request may.
-const LIMITS: XlsxLimits = XlsxLimits { sheet: 256 * 1024 * 1024, ..XlsxLimits::DEFAULT };
+const LIMITS: XlsxLimits =
+    XlsxLimits { sheet: 256 * 1024 * 1024, row: MAX_RECORD, ..XlsxLimits::DEFAULT };
 /// As much text is stored at once.
 const PIECE: usize = 512 * 1024;
 
@@ -42,7 +43,7 @@ pub(super) async fn to_text(
     scope: &TenantScope,
     state: &State,
 ) -> Result<State> {
-    let _turn = TURN.acquire().await.expect("it is never closed");
+    let turn = TURN.acquire().await.expect("it is never closed");
     let id = state.id();
     let transaction = database.transaction(scope).await?;
     let one: [&(dyn ToSql + Sync); 1] = [&id];
@@ -59,9 +60,13 @@ pub(super) async fn to_text(
     drop(answered);
     transaction.run(Access::Write, &[Call::new(DROP_FILE, &one)]).await?;
 
-    // If this future is dropped, the reader finds that nobody takes its pieces.
+    // If this future is dropped, the reader finds that nobody takes its pieces;
+    // until then it is still its turn.
     let (send, mut pieces) = mpsc::channel::<Vec<u8>>(2);
-    let reading = spawn_blocking(move || read(&file, &send));
+    let reading = spawn_blocking(move || {
+        let _turn = turn;
+        read(&file, &send)
+    });
     let mut length = 0;
     while let Some(piece) = pieces.recv().await {
         let start = bigint(length);
@@ -72,7 +77,12 @@ pub(super) async fn to_text(
     let read = reading.await.map_err(|error| {
         Error::new(ErrorCode::Internal, "the workbook could not be read").because(error)
     })?;
-    if let Err(XlsxError::Fault(fault)) = read {
+    let fault = match read {
+        Ok(()) => None,
+        Err(XlsxError::Fault(fault)) => Some(fault),
+        Err(XlsxError::Row(ended)) => Some(ended),
+    };
+    if let Some(fault) = fault {
         drop(transaction);
         return check::fail(database, scope, state, vec![told(fault)]).await;
     }
@@ -84,26 +94,48 @@ pub(super) async fn to_text(
     Ok(state)
 }
 
-/// Nobody takes the pieces any more.
-struct Dropped;
-
-/// Gives the rows as text; each has at least the columns of the first.
-fn read(file: &[u8], send: &mpsc::Sender<Vec<u8>>) -> Result<(), XlsxError<Dropped>> {
-    let mut text = CsvWriter::default();
-    let mut columns = None;
-    let give = |piece: Vec<u8>| send.blocking_send(piece).map_err(|_| XlsxError::Row(Dropped));
+/// Gives the rows as text; each has at least the columns of the first that has
+/// any.
+fn read(file: &[u8], send: &mpsc::Sender<Vec<u8>>) -> Result<(), XlsxError<XlsxFault>> {
+    let mut text = Text { csv: CsvWriter::default(), left: LIMITS.sheet, send };
+    let mut columns = 0;
     read_xlsx(file, &LIMITS, |cells| {
-        let columns = *columns.get_or_insert(cells.len());
-        let missing = columns.saturating_sub(cells.len());
-        text.row(cells.iter().map(String::as_str).chain(std::iter::repeat_n("", missing)));
-        if text.len() < PIECE {
+        if columns == 0 {
+            columns = cells.len();
+        }
+        // A blank row is one all the same: the rows after it keep their numbers.
+        let missing = if cells.is_empty() { 1 } else { columns.saturating_sub(cells.len()) };
+        text.csv.row(cells.iter().map(String::as_str).chain(std::iter::repeat_n("", missing)));
+        text.give(PIECE)
+    })?;
+    if columns == 0 {
+        // Never nothing: a workbook without a row is told as a file without one.
+        text.csv.row([""]);
+    }
+    text.give(1).map_err(XlsxError::Row)
+}
+
+/// Text on its way to the database.
+struct Text<'a> {
+    csv: CsvWriter,
+    left: u64,
+    send: &'a mpsc::Sender<Vec<u8>>,
+}
+
+impl Text<'_> {
+    /// Sends what is written if it is as much.
+    fn give(&mut self, least: usize) -> Result<(), XlsxFault> {
+        if self.csv.len() < least {
             return Ok(());
         }
-        send.blocking_send(text.take()).map_err(|_| Dropped)
-    })?;
-    let rest = text.take();
-    // Never nothing: a workbook without a row is told as a file without one.
-    give(if rest.is_empty() && columns.is_none() { b"\r\n".to_vec() } else { rest })
+        let written = self.csv.take();
+        self.left = self.left.checked_sub(written.len() as u64).ok_or(XlsxFault::TooLarge)?;
+        for piece in written.chunks(PIECE) {
+            // Nobody waits for them any more: whatever is answered is lost.
+            self.send.blocking_send(piece.to_vec()).map_err(|_| XlsxFault::TooLarge)?;
+        }
+        Ok(())
+    }
 }
 
 fn told(fault: XlsxFault) -> FieldError {

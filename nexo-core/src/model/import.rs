@@ -194,7 +194,7 @@ pub struct Imports {
 /// Rows that were refused or, after an undo, kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
-    /// Up to 1,000 of them, in the order of the file.
+    /// Up to 500 of them, in the order of the file.
     pub data: Vec<ReportedRow>,
     /// The row after which the next ones are, if there may be more.
     pub next_after: Option<u64>,

@@ -7,7 +7,7 @@ use super::list::unknown;
 use super::operations::{the_row, version_conflict};
 use super::references::referred_to;
 use super::table::{Table, Upsert};
-use crate::db::{Answered, Call, Executor, Transaction};
+use crate::db::{AfterFailure, Answered, Call, Executor, Transaction};
 use crate::error::{Error, Result};
 use crate::model::{
     Batch, BatchError, BatchMode, BatchOperation, BatchOutcome, BatchResult, ErrorCode, FieldCode,
@@ -45,7 +45,7 @@ async fn atomic<T: Table>(
     let params: Vec<_> = prepared.iter().map(|it| it.params(&creator)).collect();
     let groups: Vec<Vec<Call<'_>>> =
         prepared.iter().zip(&params).map(|(it, params)| it.calls(params)).collect();
-    let answers = transaction.run_each(&groups).await?;
+    let answers = transaction.run_each(&groups, AfterFailure::End).await?;
     let mut results = Vec::with_capacity(prepared.len());
     for (at, (operation, answered)) in prepared.iter().zip(answers).enumerate() {
         let outcome = operation.outcome(answered);
@@ -63,7 +63,7 @@ async fn each<T: Table>(
     let groups: Vec<Vec<Call<'_>>> =
         checked.iter().flatten().zip(&params).map(|(it, params)| it.calls(params)).collect();
     // Sent even if nothing is left to do, so that the session is asked for.
-    let mut answers = transaction.run_each(&groups).await?.into_iter();
+    let mut answers = transaction.run_each(&groups, AfterFailure::GoOn).await?.into_iter();
     let outcome = |operation: Result<Prepared<'_, T>>| {
         let done = operation.and_then(|operation| {
             let answered = answers.next().expect("each group has an answer");
@@ -180,7 +180,7 @@ impl<'a, T: Table> Prepared<'a, T> {
 }
 
 /// How records are found by this key.
-pub(super) fn upsert_by<T: Table>(key: &str) -> Result<&'static Upsert> {
+pub(crate) fn upsert_by<T: Table>(key: &str) -> Result<&'static Upsert> {
     T::UPSERTS.iter().find(|upsert| upsert.key == key).ok_or_else(|| {
         let known: Vec<&str> = T::UPSERTS.iter().map(|upsert| upsert.key).collect();
         unknown("key", key, &known, "")

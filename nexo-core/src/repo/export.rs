@@ -13,8 +13,9 @@ use crate::model::{CountMode, ErrorCode, ListParams, Page, SheetFormat};
 use crate::sheet::SheetWriter;
 use crate::tenant::TenantScope;
 
-/// Rows of one round trip.
-const ROWS: u16 = 1_000;
+/// Rows of one round trip, and of one piece of the file. A row may have tens of
+/// kilobytes.
+const ROWS: u16 = 100;
 
 /// A list on its way to a file.
 ///
@@ -27,8 +28,8 @@ pub struct Export<T: Table> {
     scope: TenantScope,
     params: ListParams<T>,
     fields: Vec<&'static str>,
-    /// The page that was read and not yet written.
-    page: Option<Page<T>>,
+    /// The first page, which is read before there is a file.
+    first: Option<Page<T>>,
     /// `None` when the file is complete.
     writer: Option<SheetWriter>,
 }
@@ -54,10 +55,9 @@ impl<T: Table> Export<T> {
         let fields = chosen::<T>(fields)?;
         let mut writer = SheetWriter::new(format, T::COLLECTION);
         writer.row(fields.iter().map(|name| Value::from(*name)))?;
-        let mut export = Self { database, scope, params, fields, page: None, writer: Some(writer) };
         // What is wrong with the list is told before a file begins.
-        export.read().await?;
-        Ok(export)
+        let first = Some(read(&database, &scope, &params).await?);
+        Ok(Self { database, scope, params, fields, first, writer: Some(writer) })
     }
 
     /// The next piece of the file; `None` after the last.
@@ -67,7 +67,10 @@ impl<T: Table> Export<T> {
     /// then no whole file.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
-        let Some(page) = self.page.take() else { return Ok(None) };
+        let page = match self.first.take() {
+            Some(first) => first,
+            None => read(&self.database, &self.scope, &self.params).await?,
+        };
         for record in page.data {
             let Value::Object(mut record) =
                 serde_json::to_value(&record).expect("wire types always serialise")
@@ -80,17 +83,18 @@ impl<T: Table> Export<T> {
             return writer.finish().map(Some);
         }
         self.params.cursor = page.next_cursor;
-        self.read().await?;
         let piece = writer.take();
         self.writer = Some(writer);
         Ok(Some(piece))
     }
+}
 
-    async fn read(&mut self) -> Result<()> {
-        let scoped = self.database.scoped(&self.scope);
-        self.page = Some(page_of(&scoped, &self.params, ROWS).await?);
-        Ok(())
-    }
+async fn read<T: Table>(
+    database: &Database,
+    scope: &TenantScope,
+    params: &ListParams<T>,
+) -> Result<Page<T>> {
+    page_of(&database.scoped(scope), params, ROWS).await
 }
 
 /// The fields of the file, in the order that was asked for.
@@ -102,7 +106,12 @@ fn chosen<T: Table>(names: &[String]) -> Result<Vec<&'static str>> {
         let field = T::FIELDS.iter().find(|field| *field == name).copied();
         field.ok_or_else(|| unknown("fields", name, T::FIELDS, ""))
     };
-    names.iter().map(find).collect()
+    let fields: Vec<&'static str> = names.iter().map(find).collect::<Result<_>>()?;
+    if let Some(twice) = (1..fields.len()).find(|at| fields[..*at].contains(&fields[*at])) {
+        let detail = format!("fields names {} twice", fields[twice]);
+        return Err(Error::new(ErrorCode::InvalidQuery, detail));
+    }
+    Ok(fields)
 }
 
 impl<T: Table> fmt::Debug for Export<T> {

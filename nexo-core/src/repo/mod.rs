@@ -23,6 +23,7 @@ mod supplier;
 mod table;
 mod task;
 
+pub(crate) use batch::upsert_by;
 pub use cursor::{Day, SortKey, SortKind};
 pub use export::Export;
 pub use keyed::Keyed;

@@ -16,9 +16,11 @@ const ENOUGH: usize = 2 * MAX_RECORD + 4 * MAX_COLUMNS;
 pub(crate) enum Step {
     /// A record of so many bytes; [`CsvReader::cells`] has it.
     Record(usize),
+    /// Empty lines.
+    Blank { bytes: usize, lines: u64 },
     /// Its end is not among these bytes.
     More,
-    /// Nothing but line ends until the end of the file.
+    /// The end of the file.
     End,
 }
 
@@ -34,6 +36,9 @@ pub(crate) enum CsvFault {
     /// The bytes of this column are no UTF-8.
     NotUtf8 { column: usize },
 }
+
+/// What some programs put before text in UTF-8.
+pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads records, into memory that it keeps.
 #[derive(Debug)]
@@ -54,11 +59,14 @@ impl CsvReader {
     /// if `last`.
     pub(crate) fn read(&mut self, bytes: &[u8], last: bool) -> Result<Step, CsvFault> {
         self.core.reset();
-        let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if blank == bytes.len() {
+        if bytes.is_empty() {
             return Ok(if last { Step::End } else { Step::More });
         }
-        let (mut read, mut written, mut columns) = (blank, 0, 0);
+        let (blank, lines) = blank_lines(bytes, last);
+        if blank > 0 {
+            return Ok(Step::Blank { bytes: blank, lines });
+        }
+        let (mut read, mut written, mut columns) = (0, 0, 0);
         loop {
             let rest = &bytes[read..];
             // The end of the file ends its last line; inside of quotes a line
@@ -80,6 +88,14 @@ impl CsvReader {
             columns += ended;
             match result {
                 ReadRecordResult::Record => {
+                    // A line may end with two bytes, which belong together.
+                    if bytes[read - 1] == b'\r' {
+                        match bytes.get(read) {
+                            Some(b'\n') => read += 1,
+                            None if !last => return Ok(Step::More),
+                            _ => {}
+                        }
+                    }
                     self.columns = columns;
                     if written > MAX_RECORD {
                         return Err(CsvFault::TooLong { column: self.longest() });
@@ -125,9 +141,24 @@ impl CsvReader {
     }
 }
 
+/// The empty lines at the beginning, as far as they are wholly there.
+fn blank_lines(bytes: &[u8], last: bool) -> (usize, u64) {
+    let (mut at, mut lines) = (0, 0);
+    loop {
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'\r'), Some(b'\n')) => at += 2,
+            (Some(b'\r'), None) if !last => return (at, lines),
+            (Some(b'\r' | b'\n'), _) => at += 1,
+            _ => return (at, lines),
+        }
+        lines += 1;
+    }
+}
+
 /// The separator of a file: whichever stands most often in its first line,
 /// outside of quotes.
 pub(crate) fn detect_delimiter(bytes: &[u8]) -> u8 {
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes).trim_ascii_start();
     let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
     let mut quoted = false;
     for &byte in bytes {
@@ -158,6 +189,7 @@ mod tests {
                     at += length;
                     rows.push(reader.cells().map(str::to_owned).collect());
                 }
+                Step::Blank { bytes, .. } => at += bytes,
                 Step::More => panic!("there is no more"),
                 Step::End => return Ok(rows),
             }

@@ -8,7 +8,7 @@ mod write;
 mod xlsx;
 
 pub(crate) use cell::reveal;
-pub(crate) use csv_read::{CsvFault, CsvReader, Step, detect_delimiter};
+pub(crate) use csv_read::{BOM, CsvFault, CsvReader, MAX_RECORD, Step, detect_delimiter};
 pub(crate) use csv_write::CsvWriter;
 pub(crate) use row::{fields_of, read_row};
 pub(crate) use write::SheetWriter;

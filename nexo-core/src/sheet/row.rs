@@ -10,6 +10,9 @@ use serde::{Deserialize, forward_to_deserialize_any};
 use super::cell::reveal;
 use crate::model::{FieldCode, FieldError};
 
+/// The longest refusal, in characters.
+const MAX_MESSAGE: usize = 200;
+
 /// Reads a value from fields and their cells. An empty cell is a field without
 /// a value.
 pub(crate) fn read_row<'de, V: Deserialize<'de>>(
@@ -40,7 +43,10 @@ impl std::error::Error for Refused {}
 
 impl de::Error for Refused {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(FieldError::new("", FieldCode::InvalidFormat, message.to_string()))
+        // It may quote the cell, which can be long and hold anything.
+        let message: String = message.to_string().chars().take(MAX_MESSAGE).collect();
+        let message = message.replace(char::is_control, " ");
+        Self(FieldError::new("", FieldCode::InvalidFormat, message))
     }
 
     fn missing_field(field: &'static str) -> Self {

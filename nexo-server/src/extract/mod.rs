@@ -17,6 +17,7 @@ use nexo_core::model::{Entity, ErrorCode, Id, SearchParams};
 use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
 
+use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use query::{ExportCall, ListCall};
@@ -32,6 +33,7 @@ pub(crate) struct Call<'a> {
     ahead: BytesMut,
     peer: IpAddr,
     body_timeout: Duration,
+    step_timeout: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -40,9 +42,11 @@ impl<'a> Call<'a> {
         params: Params<'a, 'a>,
         body: Incoming,
         peer: IpAddr,
-        body_timeout: Duration,
+        http: &HttpConfig,
     ) -> Self {
-        Self { parts, params, body, ahead: BytesMut::new(), peer, body_timeout }
+        let (body_timeout, step_timeout) = (http.body_timeout, http.request_timeout);
+        let ahead = BytesMut::new();
+        Self { parts, params, body, ahead, peer, body_timeout, step_timeout }
     }
 
     /// Who calls, as a session remembers it.
@@ -110,6 +114,12 @@ impl<'a> Call<'a> {
         json::expect_json(&self.parts.method, &self.parts.headers)?;
         let bytes = body::read(&mut self.body, self.body_timeout).await?;
         Ok((json::parse(&bytes)?, bytes))
+    }
+
+    /// How long each step of a request may take that has no limit as a whole,
+    /// because a file goes in or out.
+    pub(crate) fn step_timeout(&self) -> Duration {
+        self.step_timeout
     }
 
     /// The next piece of a body that is a file; `None` after the last.

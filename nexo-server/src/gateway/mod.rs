@@ -11,7 +11,7 @@ mod reply_body;
 mod reply_memory;
 mod request_id;
 mod security_headers;
-mod time_limit;
+pub(crate) mod time_limit;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -50,6 +50,7 @@ pub(crate) async fn serve(
     let stages = stages(app, &parts, body, peer, &mut route);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(stages).await;
+    let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
     let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
     let ((mut reply, room), failure) = match outcome {
         Ok(admitted) => (admitted, None),
@@ -87,7 +88,7 @@ async fn stages<'a>(
     }
     let found = *route.insert(resource.route(&parts.method)?);
     limits::check_body(parts, found.max_body())?;
-    let call = Call::new(parts, resource.into_params(), body, peer, app.http().body_timeout);
+    let call = Call::new(parts, resource.into_params(), body, peer, app.http());
     let answer = answer(app, found, parts, call);
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.

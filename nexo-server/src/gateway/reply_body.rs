@@ -3,13 +3,16 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::Version;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
+use nexo_core::model::ErrorCode;
+
 use super::reply_memory::{Held, Room};
 use super::request_id::RequestId;
-use crate::failure::Failure;
-use crate::respond::{Body, Pieces};
+use crate::failure::{Failure, Outcome};
+use crate::respond::{Body, Pieces, Reply};
 
 /// What hyper sends.
 pub(crate) enum ReplyBody {
@@ -26,6 +29,17 @@ pub(crate) enum ReplyBody {
 #[derive(Debug, thiserror::Error)]
 #[error("the reply broke off")]
 pub(crate) struct BrokenOff;
+
+/// Before HTTP/1.1 the end of a connection is the end of a body, so that one which
+/// broke off would look whole.
+pub(super) fn check(version: Version, reply: Reply) -> Outcome<Reply> {
+    match reply.body() {
+        Body::Pieces(_) if version < Version::HTTP_11 => {
+            Err(Failure::new(ErrorCode::BadRequest, "a file is sent over HTTP/1.1 and later only"))
+        }
+        _ => Ok(reply),
+    }
+}
 
 impl ReplyBody {
     pub(super) fn new(body: Body, room: Room, id: &RequestId) -> Self {

@@ -16,9 +16,9 @@ const UNIT: usize = 1024;
 /// the sum of these, and probes and log-ins go on being answered.
 const SMALL: usize = 16 * 1024;
 
-/// As much of a file is in memory while it is sent: the piece that is being
+/// As much of a file may be in memory while it is sent: the rows that are being
 /// written, and what waits to be sent.
-const PIECES: usize = 2 * 1024 * 1024;
+const PIECES: usize = 8 * 1024 * 1024;
 
 /// The room for all replies that are not sent yet. Callers who ask for much
 /// and read nothing must not fill the memory.

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 /// batch that ends in a commit, once polled, is on its way to the database and
 /// commits all the same: after a 504 the caller does not know whether the write
 /// happened and has to look.
-pub(super) async fn hold<T>(limit: Duration, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+pub(crate) async fn hold<T>(limit: Duration, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     match tokio::time::timeout(limit, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::of(ErrorCode::Timeout)),

@@ -8,6 +8,7 @@ use nexo_core::{Table, TenantScope};
 use crate::app::Services;
 use crate::extract::{Call, ExportCall};
 use crate::failure::{Failure, Outcome};
+use crate::gateway::time_limit;
 use crate::respond::{self, Reply};
 
 pub(super) const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
@@ -19,10 +20,12 @@ pub(crate) async fn export<T: Table>(
     scope: TenantScope,
     call: Call<'_>,
 ) -> Outcome<Reply> {
+    let limit = call.step_timeout();
     let ExportCall { params, fields, format } = call.export::<T>()?;
     let export = to.repository::<T>().export(&scope, params, format, &fields).await?;
-    let pieces = stream::try_unfold(export, async |mut export| {
-        let piece = export.next().await.map_err(Failure::from)?;
+    let pieces = stream::try_unfold(export, move |mut export| async move {
+        let next = async { export.next().await.map_err(Failure::from) };
+        let piece = time_limit::hold(limit, next).await?;
         Ok(piece.map(|piece| (piece.into(), export)))
     });
     let kind = match format {

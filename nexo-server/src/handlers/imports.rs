@@ -8,6 +8,7 @@ use nexo_core::model::NewImport;
 use crate::app::Services;
 use crate::extract::Call;
 use crate::failure::{Failure, Outcome};
+use crate::gateway::time_limit;
 use crate::handlers::export::CSV;
 use crate::respond::{self, Reply};
 
@@ -46,7 +47,8 @@ pub(crate) async fn content(
     let mut import = importer.get(&scope, id).await?;
     let mut offset = call.number("offset")?.unwrap_or(0);
     while let Some(piece) = call.piece().await? {
-        import = importer.write(&scope, id, offset, &piece).await?;
+        let write = async { Ok(importer.write(&scope, id, offset, &piece).await?) };
+        import = time_limit::hold(call.step_timeout(), write).await?;
         offset += piece.len() as u64;
     }
     respond::ok(&import)
@@ -67,9 +69,11 @@ pub(crate) async fn rows(to: &Services, scope: TenantScope, call: Call<'_>) -> O
 
 /// The same as a file: a line for each thing that is wrong.
 pub(crate) async fn report(to: &Services, scope: TenantScope, call: Call<'_>) -> Outcome<Reply> {
+    let limit = call.step_timeout();
     let report = to.importer().report_file(&scope, call.id()?).await?;
-    let pieces = stream::try_unfold(report, async |mut report| {
-        let piece = report.next().await.map_err(Failure::from)?;
+    let pieces = stream::try_unfold(report, move |mut report| async move {
+        let next = async { report.next().await.map_err(Failure::from) };
+        let piece = time_limit::hold(limit, next).await?;
         Ok(piece.map(|piece| (Bytes::from(piece), report)))
     });
     respond::file("import-report.csv", CSV, Box::pin(pieces))

@@ -15,6 +15,9 @@ use super::xml::{Xml, XmlFault, attribute};
 
 type Entry<'a, 'file> = ZipFile<'a, Cursor<&'file [u8]>>;
 
+/// The most relations that are looked at: as many sheets are more than enough.
+const MAX_RELATIONS: usize = 2_000;
+
 /// A workbook that is being read.
 #[derive(Debug)]
 pub(crate) struct Book<'file> {
@@ -79,12 +82,14 @@ impl<'file> Book<'file> {
         let package = package.into_iter().find(|one| one.kind == "officeDocument");
         let workbook = package.ok_or(XlsxFault::NotWorkbook)?.target;
         let relations = book.relations(&workbook)?;
-        book.read_workbook(&workbook, &relations)?;
+        let sheets = relations.iter().filter(|one| one.kind == "worksheet");
+        let sheets = sheets.map(|one| (one.id.as_str(), one.target.as_str())).collect();
+        book.read_workbook(&workbook, &sheets)?;
         let named = |kind: &str| {
             relations.iter().find(|one| one.kind == kind).map(|one| one.target.as_str())
         };
         if let Some(strings) = named("sharedStrings") {
-            book.read_strings(strings)?;
+            book.read_strings(strings, limits.cell)?;
         }
         if let Some(styles) = named("styles") {
             book.read_styles(styles)?;
@@ -131,6 +136,9 @@ impl<'file> Book<'file> {
                 let kind = kind.rsplit('/').next().unwrap_or_default();
                 if matches!(kind, "officeDocument" | "worksheet" | "sharedStrings" | "styles") {
                     let target = attribute(&element, "Target")?.unwrap_or_default();
+                    if relations.len() == MAX_RELATIONS {
+                        return Err(XmlFault::TooLarge);
+                    }
                     relations.push(Relation {
                         id: attribute(&element, "Id")?.unwrap_or_default(),
                         kind: kind.to_owned(),
@@ -142,8 +150,9 @@ impl<'file> Book<'file> {
         read.ok_or(XlsxFault::NotWorkbook)
     }
 
-    /// Finds the first sheet that is shown, or else the first.
-    fn read_workbook(&mut self, part: &str, relations: &[Relation]) -> Result<(), XlsxFault> {
+    /// Finds the first sheet that is shown, or else the first. `sheets` are the
+    /// parts by their relations.
+    fn read_workbook(&mut self, part: &str, sheets: &HashMap<&str, &str>) -> Result<(), XlsxFault> {
         let read = self.read(part, |xml| {
             let (mut first, mut shown, mut since_1904) = (None, None, false);
             loop {
@@ -155,10 +164,7 @@ impl<'file> Book<'file> {
                     }
                     Event::Start(it) if it.local_name().as_ref() == "sheet" => {
                         let id = attribute(&it, "id")?.unwrap_or_default();
-                        let found = relations
-                            .iter()
-                            .find(|one| one.id == id && one.kind == "worksheet")
-                            .map(|one| one.target.clone());
+                        let found = sheets.get(id.as_str()).map(|part| (*part).to_owned());
                         let hidden = attribute(&it, "state")?.is_some_and(|it| it != "visible");
                         if !hidden && shown.is_none() {
                             shown.clone_from(&found);
@@ -176,14 +182,13 @@ impl<'file> Book<'file> {
         Ok(())
     }
 
-    fn read_strings(&mut self, part: &str) -> Result<(), XlsxFault> {
+    fn read_strings(&mut self, part: &str, most: usize) -> Result<(), XlsxFault> {
         let strings = self.read(part, |xml| {
             let mut strings = Strings::default();
             loop {
                 match xml.next()? {
                     Event::Start(it) if it.local_name().as_ref() == "si" => {
-                        // The part's size bounds its texts.
-                        xml.string(&mut strings.text, usize::MAX)?;
+                        xml.string(&mut strings.text, most)?;
                         let end = u32::try_from(strings.text.len());
                         strings.ends.push(end.map_err(|_| XmlFault::TooLarge)?);
                     }

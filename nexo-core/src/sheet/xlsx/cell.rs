@@ -147,8 +147,15 @@ impl Context<'_> {
             }
             let part = match xml.next().map_err(|fault| line.fault(fault))? {
                 Event::Start(it) => match it.local_name().as_ref() {
-                    "v" => Part::Value,
-                    "is" => Part::Inline,
+                    "v" => {
+                        // A second value is none that spreadsheets write.
+                        value.clear();
+                        Part::Value
+                    }
+                    "is" => {
+                        inline.clear();
+                        Part::Inline
+                    }
                     _ => Part::Other,
                 },
                 Event::End(_) => break,
