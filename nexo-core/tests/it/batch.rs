@@ -39,6 +39,41 @@ impl World {
     }
 }
 
+/// However many fail, and wherever they stand, each has its own result and the
+/// others are done in their order.
+#[tokio::test]
+async fn failures_among_many_stay_where_they_are() {
+    let world = World::create().await;
+    for failing in [vec![0], vec![49, 50, 51], (0..230).step_by(7).collect(), (0..230).collect()] {
+        let mut operations: Vec<BatchOperation<Client>> = Vec::new();
+        for at in 0..230 {
+            let twin = || with_key(&format!("Twin {at}"), "taken");
+            let record =
+                if failing.contains(&at) { twin() } else { NewClient::named(format!("{at:03}")) };
+            operations.push(BatchOperation::Create { record });
+        }
+        let taken =
+            world.clients.create(&world.scope, &with_key("Taken", "taken")).await.expect("made");
+        let done =
+            world.clients.batch(&world.scope, &Batch { mode: BatchMode::Each, operations }).await;
+        for (at, outcome) in done.expect("done").results.into_iter().enumerate() {
+            match outcome {
+                BatchOutcome::Failed { error } => {
+                    assert!(failing.contains(&at));
+                    assert_eq!(error.errors[0].code, FieldCode::Duplicate);
+                }
+                BatchOutcome::Created { record } => {
+                    assert_eq!(record.name, format!("{at:03}"));
+                    world.clients.delete(&world.scope, record.id, None).await.expect("deleted");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        world.clients.delete(&world.scope, taken.id, None).await.expect("deleted");
+        assert_eq!(world.names().await, Vec::<String>::new());
+    }
+}
+
 fn create(name: &str) -> BatchOperation<Client> {
     BatchOperation::Create { record: NewClient::named(name) }
 }

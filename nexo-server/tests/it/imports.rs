@@ -160,6 +160,7 @@ async fn lists_are_exported_with_their_filters() {
         ("cursor=x", "cursor"),
         ("count=exact", "count"),
         ("fields=account_id", "fields"),
+        ("fields=name,id,name", "twice"),
         ("format=pdf", "format"),
         ("format=csv&format=csv", "twice"),
         ("offset=1", "offset"),
@@ -168,6 +169,20 @@ async fn lists_are_exported_with_their_filters() {
         assert_eq!((refused.status, refused.problem().as_str()), (400, "invalid_query"), "{query}");
         assert!(refused.json()["detail"].as_str().unwrap().contains(told), "{query}");
     }
+}
+
+/// The end of an HTTP/1.0 body is the end of its connection: a file that broke
+/// off would look whole.
+#[tokio::test]
+async fn files_are_not_sent_over_http_1_0() {
+    let server = TestServer::start().await;
+    let ada = server.register("ada").await;
+    let mut wire = server.wire().await;
+    let head =
+        format!("GET /api/clients/export HTTP/1.0\r\nauthorization: Bearer {}\r\n\r\n", ada.token);
+    wire.send(head).await;
+    let answer = String::from_utf8(wire.closed().await).unwrap();
+    assert!(answer.contains(" 400 ") && answer.contains("over HTTP/1.1"), "{answer}");
 }
 
 /// What was exported can be imported: another account has the same then.

@@ -98,6 +98,19 @@ async fn u3_a_bad_workbook_stores_nothing() {
         <row r='4'><c t='str'><v>Ada</v></c><c t='str'><v>x</v></c></row></sheetData></worksheet>";
     let told = refused(&world, xlsx(), &workbook(ragged.as_bytes())).await;
     assert_eq!(told, ["row 4, column 2 has 2 cells where the heading has 1"]);
+
+    // Many columns and many blank rows make few bytes.
+    let wide: String = (0..900).map(|at| format!("<c t='str'><v>c{at}</v></c>")).collect();
+    let wide = format!(
+        "<worksheet><sheetData><row r='3'><c t='str'><v>name</v></c>{wide}</row>\
+         <row r='60000'><c t='str'><v>Ada</v></c></row></sheetData></worksheet>"
+    );
+    let mapping = (0..900).map(|at| (format!("c{at}"), None)).collect();
+    let new = NewImport { mapping, dry_run: true, ..xlsx() };
+    assert!(world.importer.create(&world.scope, &new, None).await.is_err(), "too many mapped");
+    let told = refused(&world, xlsx(), &workbook(wide.as_bytes())).await;
+    assert_eq!(told.len(), 20);
+    assert!(told[0].starts_with("row 3, column 2 has the unknown heading \"c0\""), "{}", told[0]);
 }
 
 /// The smallest workbook around a sheet.

@@ -141,3 +141,48 @@ async fn other_keys_find_records_too() {
         ["3 failed: salary_level must be a whole number in its range"]
     );
 }
+
+/// P10: what cannot be stored refuses its row and no other.
+#[tokio::test]
+async fn p10_a_cell_that_cannot_be_stored_fails_its_row_alone() {
+    let world = World::create().await;
+    let long = "k".repeat(5_000);
+    let file = format!(
+        "external_id,name,status\n\0,A,lead\nk\0,B,lead\nk3,C,le\0ad\n{long},D,lead\nk5,E\0,lead\n\
+         k6,F,{long}\nk7,Good,lead\n"
+    );
+    for duplicates in [Duplicates::Update, Duplicates::Skip, Duplicates::Refuse] {
+        let import = NewImport { duplicates, dry_run: true, ..clients() };
+        let import = world.import(import, &file).await.expect("it goes on");
+        assert_eq!(counts(&import), [7, 1, 0, 0, 6], "{duplicates}");
+        let report = world.report(import.id).await.data;
+        let longest = report.iter().flat_map(|row| &row.errors).map(|it| it.message.len()).max();
+        assert!(longest < Some(300), "{report:?}");
+    }
+}
+
+/// Rows are numbered as a spreadsheet shows them.
+#[tokio::test]
+async fn rows_keep_their_numbers_whatever_is_blank() {
+    let world = World::create().await;
+    let file = "\u{feff}\r\n\r\n;\r\nname;status\r\n\r\n\r\nAda;gone\r\n;\r\n\nBo;gone\r\n\r\n";
+    let import = world.import(clients(), file).await.expect("imported");
+    assert_eq!((import.total, counts(&import)), (Some(2), [2, 0, 0, 0, 2]));
+    let rows: Vec<u64> = world.report(import.id).await.data.iter().map(|row| row.row).collect();
+    assert_eq!(rows, [7, 10]);
+    let blank = format!("name\n{}Ada\n", "\n".repeat(3_000_000));
+    let import = world.import(clients(), &blank).await.expect("imported");
+    assert_eq!(counts(&import), [1, 1, 0, 0, 0]);
+}
+
+/// U3: who begins many imports at once has no more of them than one by one.
+#[tokio::test]
+async fn u3_the_quota_holds_in_parallel() {
+    let world = World::create().await;
+    let new = NewImport::csv("clients", 1_000);
+    let begin = (0..60).map(|_| world.importer.create(&world.scope, &new, None));
+    let begun = futures_util::future::join_all(begin).await;
+    assert_eq!(begun.iter().filter(|it| it.is_ok()).count(), 20);
+    let refused = begun.into_iter().find_map(Result::err).expect("one is refused");
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+}
