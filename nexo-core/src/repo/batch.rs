@@ -1,4 +1,4 @@
-//! Many changes in one transaction, and in a constant number of round trips.
+//! Many changes in one transaction, and in a bounded number of round trips.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;

@@ -44,9 +44,9 @@ impl<T: Table> Repository<T> {
         operations::create(&self.database.scoped(scope), new).await
     }
 
-    /// Does up to [`MAX_BATCH`](crate::model::MAX_BATCH) operations, in two
-    /// round trips and one transaction: all of them or none, or each that can
-    /// be done.
+    /// Does up to [`MAX_BATCH`](crate::model::MAX_BATCH) operations, in one
+    /// transaction: all of them or none, or each that can be done. It takes two
+    /// round trips, and up to four more where operations fail.
     ///
     /// # Errors
     /// `invalid_body` for none or too many operations; in an atomic batch that

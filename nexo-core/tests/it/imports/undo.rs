@@ -80,3 +80,34 @@ async fn an_import_that_is_under_way_can_be_undone_and_forgotten() {
     let left: i64 = world.test.superuser().await.query_one(left, &[]).await.expect("asked").get(0);
     assert_eq!(left, 0);
 }
+
+/// What somebody wrote while the import was running is not the import's to undo.
+#[tokio::test]
+async fn what_others_wrote_between_two_rows_of_a_record_is_kept() {
+    let world = World::create().await;
+    let mut file = "external_id,name\nk,First\n".to_owned();
+    (0..4_000).for_each(|row| file.push_str(&format!("k{row},Client {row}\n")));
+    file.push_str("k,Last\n");
+    let new = NewImport { duplicates: Duplicates::Update, ..clients() };
+    let id = world.upload(new, file.as_bytes()).await;
+    let so_far = async || world.importer.get(&world.scope, id).await.expect("there").processed;
+    // Longer each time, because what is cut off in a step is done again.
+    let mut patience = std::time::Duration::from_millis(40);
+    while so_far().await == 0 {
+        let work = world.importer.advance(&world.scope, id);
+        drop(tokio::time::timeout(patience, work).await);
+        patience += std::time::Duration::from_millis(40);
+    }
+    assert!(so_far().await < 4_002, "it is in the middle");
+    let first = world.client("First").await.expect("imported");
+    let patch = ClientPatch { notes: "mine".to_owned().into(), ..ClientPatch::default() };
+    world.clients.patch(&world.scope, first.id, &patch, None).await.expect("changed");
+    let import = world.finish(id).await.expect("imported");
+    assert_eq!((import.created, import.changed), (4_001, 1));
+    world.importer.undo(&world.scope, id).await.expect("begun");
+    let undone = world.finish(id).await.expect("undone");
+    assert_eq!((undone.reverted, undone.kept), (4_001, 1));
+    let all = world.all().await;
+    let [kept] = all.as_slice() else { panic!("{}", all.len()) };
+    assert_eq!((kept.name.as_str(), kept.notes.as_deref()), ("First", Some("mine")));
+}
