@@ -32,7 +32,7 @@ pub struct HttpConfig {
     /// How fast a large reply must be read, in bytes a second.
     pub reply_rate: u32,
     /// The most bytes of unread replies in memory; beyond it large reads are
-    /// refused as `overloaded`.
+    /// refused as `overloaded`. A file that is exported counts as 8 MiB.
     pub reply_memory: usize,
     /// How long to go on accepting once `/ready` says no, so that load
     /// balancers notice.

@@ -1,5 +1,7 @@
 //! `/api/crm/imports`, and lists as files.
 
+use std::time::Duration;
+
 use nexo_server::HttpConfig;
 use serde_json::{Value, json};
 
@@ -220,7 +222,8 @@ async fn an_export_is_a_file_to_import() {
 /// caller who goes away ends it.
 #[tokio::test]
 async fn f17_exports_that_nobody_reads_are_few() {
-    let config = HttpConfig { reply_memory: 5 * 1024 * 1024, ..HttpConfig::default() };
+    // Room for two.
+    let config = HttpConfig { reply_memory: 20 * 1024 * 1024, ..HttpConfig::default() };
     let server = TestServer::with(config).await;
     let (at, ada) = (server.address, server.register("ada").await);
     let file = format!("name,notes\n{}", format!("Ada,{}\n", "x".repeat(9_000)).repeat(1_200));
@@ -240,14 +243,17 @@ async fn f17_exports_that_nobody_reads_are_few() {
     let refused = call(at, &ada, "GET", "/api/clients/export").send().await;
     assert_eq!((refused.status, refused.problem().as_str()), (503, "overloaded"));
     drop(unread);
-    loop {
-        let served = call(at, &ada, "GET", "/api/clients/export").send().await;
-        if served.status == 200 {
-            assert!(served.body.len() > file.len());
-            break;
+    let served = async {
+        loop {
+            let reply = call(at, &ada, "GET", "/api/clients/export").send().await;
+            if reply.status == 200 {
+                return reply;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    let served = tokio::time::timeout(Duration::from_secs(60), served).await.expect("room again");
+    assert!(served.body.len() > file.len());
 }
 
 /// F13: the server is killed in the middle of an import; another goes on where
