@@ -41,6 +41,16 @@ impl<'a> Call<'a> {
         Self { sql, params, plan: Plan::Once }
     }
 
+    /// A statement that is planned for its very values; the types are those of
+    /// all parameters, the account's first.
+    pub(crate) const fn planned_each_time(
+        sql: &'a str,
+        types: &'a [Type],
+        params: Params<'a>,
+    ) -> Self {
+        Self { sql, params, plan: Plan::EachTime(types) }
+    }
+
     /// The same statement with these parameters.
     pub(crate) const fn with<'b>(&self, params: Params<'b>) -> Call<'b>
     where

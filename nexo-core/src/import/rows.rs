@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::step::Earlier;
@@ -119,6 +119,10 @@ pub(super) async fn store<T: Table>(
     Ok(done)
 }
 
+/// Of the statement that finds records by their keys. It is planned each time,
+/// because the table may grow much during an import.
+const KEYS_TYPES: &[Type] = &[Type::UUID, Type::TEXT_ARRAY];
+
 /// The records that have the keys of the chunk, held until it ends.
 async fn existing<T: Table>(
     transaction: &Transaction,
@@ -131,7 +135,9 @@ async fn existing<T: Table>(
     // Put together from the table's own literals.
     let by = upsert_by::<T>(chunk.key)?.key;
     let sql = format!("{} and {by} = any($2) for no key update", T::SELECT);
-    let answered = transaction.run(Access::Write, &[Call::new(&sql, &[&keys])]).await?;
+    let answered = transaction
+        .run(Access::Write, &[Call::planned_each_time(&sql, KEYS_TYPES, &[&keys])])
+        .await?;
     let mut existing = HashMap::with_capacity(keys.len());
     for row in &answered[0] {
         let record = T::from_row(row).map_err(translate)?;

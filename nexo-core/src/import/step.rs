@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::importing::table_of;
@@ -13,7 +13,7 @@ use super::state::{DROP_FILE, LOCK, State, bigint, columns};
 use super::{check, is_blank, undo, workbook};
 use crate::db::{Access, Call, Database, Executor, Transaction, translate};
 use crate::error::{Error, Result};
-use crate::model::{Duplicates, ErrorCode, ImportStatus, RowOutcome};
+use crate::model::{Duplicates, ErrorCode, Import, ImportStatus, RowOutcome};
 use crate::sheet::CsvReader;
 use crate::tenant::TenantScope;
 
@@ -26,6 +26,10 @@ const BYTES: u64 = 256 * 1024;
 const SEEN: &str = "select distinct on (key) key, number, record_id, version from nexo.import_rows
      where account_id = $1 and import_id = $2 and key = any($3) and outcome in ('created', 'changed')
      order by key, record_id is null, number desc";
+
+/// The types of [`SEEN`]. It is planned each time: a plan that was made while
+/// the table was empty would go on to compare each of its rows with each key.
+const SEEN_TYPES: &[Type] = &[Type::UUID, Type::UUID, Type::TEXT_ARRAY];
 
 /// `$2` import, then a list for each column.
 const KEEP_ROWS: &str = "insert into nexo.import_rows
@@ -40,6 +44,8 @@ const JOIN_ROWS: &str = "update nexo.import_rows r
          before = case when r.outcome = 'changed' then again.before || r.before end
      from unnest($3::bigint[], $4::bigint[], $5::jsonb[]) as again (number, version, before)
      where r.account_id = $1 and r.import_id = $2 and r.number = again.number";
+const JOIN_TYPES: &[Type] =
+    &[Type::UUID, Type::UUID, Type::INT8_ARRAY, Type::INT8_ARRAY, Type::JSONB_ARRAY];
 
 /// `$2` id, `$3` place, `$4` its row, `$5` whether the file ends there, `$6` to
 /// `$9` how many rows were created, changed, skipped and failed.
@@ -142,7 +148,7 @@ async fn read<'a>(
     let mut read =
         Read { records: Vec::new(), position: begun, next_row: state.next_row, ended: false };
     // A row sees what the rows before it have stored only in another chunk.
-    let apart = import.dry_run || import.duplicates == Duplicates::Update;
+    let apart = looks_back(import);
     let mut keys = HashSet::new();
     while read.records.len() < ROWS && read.position - begun < BYTES {
         let found = source.read(database, scope, &mut reader, state, read.position).await?;
@@ -179,6 +185,12 @@ async fn read<'a>(
     Ok(Some(read))
 }
 
+/// Whether rows are told what became of those before them with the same key. If
+/// not, the records themselves tell it.
+fn looks_back(import: &Import) -> bool {
+    import.dry_run || import.duplicates == Duplicates::Update
+}
+
 /// How a transaction of an import begins.
 enum Begun {
     /// Nobody else goes on with it, and these keys were there before.
@@ -189,15 +201,20 @@ enum Begun {
 
 async fn begin(transaction: &Transaction, state: &State, records: &[Record<'_>]) -> Result<Begun> {
     let (id, import) = (state.id(), &state.import);
-    let keys: Vec<&str> = records.iter().filter_map(|it| it.key(&import.key)).collect();
-    let answered = transaction
-        .run(Access::Write, &[Call::new(LOCK, &[&id]), Call::new(SEEN, &[&id, &keys])])
-        .await?;
+    let keys = records.iter().filter(|_| looks_back(import));
+    let keys: Vec<&str> = keys.filter_map(|it| it.key(&import.key)).collect();
+    let (lock, wanted): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) =
+        ([&id], [&id, &keys]);
+    let mut calls = vec![Call::new(LOCK, &lock)];
+    if !keys.is_empty() {
+        calls.push(Call::planned_each_time(SEEN, SEEN_TYPES, &wanted));
+    }
+    let answered = transaction.run(Access::Write, &calls).await?;
     let now = State::one(&answered[0])?;
     if !now.is_at(state) {
         return Ok(Begun::Elsewhere(Box::new(now)));
     }
-    let seen = answered[1].iter().map(|row| {
+    let seen = answered.iter().skip(1).flatten().map(|row| {
         let (record, version) = (row.try_get::<_, Option<_>>(2)?, row.try_get::<_, Option<_>>(3)?);
         Ok((row.try_get(0)?, Earlier { number: row.try_get(1)?, made: record.zip(version) }))
     });
@@ -249,7 +266,7 @@ async fn keep(
     let one: [&(dyn ToSql + Sync); 1] = [&id];
     let mut calls = vec![Call::new(MOVE, &moved), Call::new(KEEP_ROWS, &kept)];
     if !again.0.is_empty() {
-        calls.push(Call::new(JOIN_ROWS, &joined));
+        calls.push(Call::planned_each_time(JOIN_ROWS, JOIN_TYPES, &joined));
     }
     if read.ended {
         calls.push(Call::new(DROP_FILE, &one));

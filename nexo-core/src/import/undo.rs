@@ -1,7 +1,7 @@
 //! Taking an import back.
 
 use serde_json::Value;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::importing::table_of;
@@ -29,6 +29,8 @@ const MADE: &str = "select number, record_id, version, before from nexo.import_r
 const MARK: &str = "update nexo.import_rows r set outcome = undone.outcome, errors = undone.errors
      from unnest($3::bigint[], $4::text[], $5::jsonb[]) as undone (number, outcome, errors)
      where r.account_id = $1 and r.import_id = $2 and r.number = undone.number";
+const MARK_TYPES: &[Type] =
+    &[Type::UUID, Type::UUID, Type::INT8_ARRAY, Type::TEXT_ARRAY, Type::JSONB_ARRAY];
 
 /// `$2` id, `$3` the first of the rows, `$4` whether there are no more, `$5`
 /// how many were reverted and `$6` how many kept.
@@ -110,7 +112,10 @@ pub(super) async fn step(database: &Database, scope: &TenantScope, state: &State
     let marked: [&(dyn ToSql + Sync); 4] = [&id, &numbers, &outcomes, &errors];
     let moved: [&(dyn ToSql + Sync); 5] = [&id, &first, &ended, &reverted, &kept];
     let answered = transaction
-        .run(Access::Write, &[Call::new(MARK, &marked), Call::new(MOVE, &moved)])
+        .run(
+            Access::Write,
+            &[Call::planned_each_time(MARK, MARK_TYPES, &marked), Call::new(MOVE, &moved)],
+        )
         .await?;
     let state = State::one(&answered[1])?;
     transaction.commit(String::new).await?;
