@@ -1,0 +1,286 @@
+-- Search begins with the rarest word.
+--
+-- The index gathers all records of each beginning of a word before it joins
+-- them, so a rare word beside a common one cost as much as the common one. Now
+-- each word is looked for in the smallest share first, which tells how common
+-- it is; the index is asked for the rare ones, and whether a record has the
+-- others too is read from its row. What the index holds is as it was.
+
+-- Whether a record has every one of these words, as the index would find them:
+-- each begins a word, or is in the address or the number.
+create function nexo.search_has(asked text[], name text, more text[], email text, phone text) returns boolean
+    language plpgsql immutable parallel safe
+as $$
+declare
+    told constant text := name || ' ' || left(array_to_string(more, ' '), 12000);
+    -- The address and the number, up to chr(1), and then the rest.
+    text constant text := translate(array_to_string(nexo.search_words(email), ' '), chr(1), '')
+        || ' ' || coalesce(nexo.search_digits(phone), '') || chr(1)
+        || case when octet_length(told) = char_length(told) then lower(told) else nexo.search_fold(told) end;
+    word text;
+begin
+    foreach word in array asked loop
+        -- Words are letters and digits, so nothing in them is the pattern's syntax.
+        if strpos(text, left(word, 24)) = 0 or not text ~ (case length(word)
+                when 1 then '(?:^|[^[:alnum:]])' || word || '|^[^\x01]*' || word || '[[:alnum:]]{2}'
+                when 2 then '(?:^|[^[:alnum:]])' || word || '|^[^\x01]*' || word || '[[:alnum:]]'
+                else '[^[:alnum:]]' || word || '|^[^\x01]*' || left(word, 24)
+            end) then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+-- The query for all of these words in any of these places (account and share).
+-- The first begin a word, or are a part of an address or number; the others are
+-- a whole word or the end of one of those, which the index joins without
+-- gathering anything.
+create function nexo.search_query(begun text[], whole text[], places text[]) returns text
+    language plpgsql immutable parallel safe
+as $$
+declare
+    place text;
+    word  text;
+    every text;
+    asked text;
+begin
+    foreach place in array places loop
+        every := null;
+        foreach word in array begun loop
+            every := concat_ws('&', every, format('(%1$sw%2$s:*|%1$si%3$s:*)', place, word, left(word, 24)));
+        end loop;
+        foreach word in array whole loop
+            every := concat_ws('&', every, format('(%1$sw%2$s|%1$si%3$s)', place, word, left(word, 24)));
+        end loop;
+        asked := concat_ws('|', asked, '(' || every || ')');
+    end loop;
+    return asked;
+end
+$$;
+drop function nexo.search_query(text);
+
+-- Up to `most` records that match the query and have the words, archived or
+-- not, or either if that is null. It runs with the rights of who calls it, and
+-- is of use to search_ids alone: the policies of nexo_search hold account and
+-- query.
+create function nexo.search_found(kind text, query text, words text[], archived boolean, most integer)
+    returns uuid[]
+    language plpgsql volatile
+as $$
+begin
+    perform set_config('nexo.search', query, true);
+    case kind
+        when 'clients' then
+            return array(select t.id from nexo.clients t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.name,
+                      array[t.external_id, t.website, t.address, t.notes] || t.tags, t.email, t.phone))
+                limit most);
+        when 'departments' then
+            return array(select t.id from nexo.departments t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.name, array[t.external_id], null, null))
+                limit most);
+        when 'employees' then
+            return array(select t.id from nexo.employees t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.name,
+                      array[t.external_id, t.employee_code, t.title], t.email, t.phone))
+                limit most);
+        when 'suppliers' then
+            return array(select t.id from nexo.suppliers t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.company,
+                      array[t.external_id, t.category, t.contact_person, t.address, t.tax_id, t.payment_terms],
+                      t.email, t.phone))
+                limit most);
+        when 'professionals' then
+            return array(select t.id from nexo.professionals t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.name,
+                      array[t.external_id, t.specialty, t.portfolio] || t.skills, t.email, t.phone))
+                limit most);
+        when 'projects' then
+            return array(select t.id from nexo.projects t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.name,
+                      array[t.external_id, t.code, t.description], null, null))
+                limit most);
+        when 'tasks' then
+            return array(select t.id from nexo.tasks t
+                where (archived is null or (t.archived_at is not null) = archived)
+                  and (words = '{}' or nexo.search_has(words, t.title,
+                      array[t.external_id, t.description], null, null))
+                limit most);
+    end case;
+end
+$$;
+
+-- To replace a function one must be a member of the role that owns it.
+grant nexo_search to current_user;
+
+-- Up to `most` records of the running account that match, those whose whole
+-- name it is or begins with first, if the best are wanted; else all that do, of
+-- which there must be fewer.
+--
+-- For the best the work is bounded: where every word is common, whole words are
+-- found in all records, and mere beginnings in an eighth of them.
+create or replace function nexo.search_ids(kind text, q text, most integer, archived boolean, best boolean)
+    returns setof uuid
+    language plpgsql volatile security definer rows 100
+    set search_path = pg_catalog, pg_temp
+    set enable_seqscan = off set enable_indexscan = off set jit = off
+    -- A bitmap that does not fit would have every document made again, and to
+    -- start workers takes longer than to search.
+    set work_mem = '32MB' set max_parallel_workers_per_gather = 0
+as $$
+declare
+    -- A row is read and checked in the time in which the index gathers so many.
+    row_costs constant integer := 40;
+    -- With more records than this in the smallest share a word is common, and
+    -- counts as one of so many; rows that are a few can be checked.
+    common constant integer := 500;
+    many constant integer := 2000;
+    few constant integer := 12;
+    none constant text[] := '{}';
+    account constant text := right(nexo.current_account()::text, 8);
+    places constant text[] := array[account || 'a', account || 'b', account || 'c'];
+    named constant text := left(array_to_string(nexo.search_words(q), ' '), 64);
+    given constant text[] := (nexo.search_words(left(q, 200)))[1:10];
+    number text := left(nexo.search_digits(q), 24);
+    words text[];
+    word text;
+    place text;
+    counts integer[] := '{}';
+    hits integer;
+    at integer;
+    rarest integer := many;
+    -- What the index is asked for, what of each row, and what both cost.
+    indexed text[];
+    checked text[] := none;
+    gathered integer := many;
+    ids uuid[] := '{}';
+    names uuid[] := '{}';
+    complete boolean := false;
+begin
+    -- The longest first, and none that another one begins with.
+    words := array(select distinct w.word from unnest(given) as w (word)
+        where not exists (select from unnest(given) as o (word)
+            where o.word <> w.word and starts_with(o.word, w.word)));
+    words := array(select w.word from unnest(words) as w (word) order by length(w.word) desc, w.word);
+    if words = none or account is null then
+        return;
+    end if;
+    if length(number) < 3 or q !~ '^[-+0-9 ()/.]+$' or array[number] = words then
+        number := null;
+    end if;
+
+    if best then
+        names := nexo.search_found(kind, format('''%s=%s'':*', places[1], named), none, archived, most);
+    end if;
+
+    indexed := words;
+    if cardinality(words) > 1 and cardinality(names) < most then
+        foreach word in array words loop
+            exit when rarest <= 1 or length(word) < 3;
+            hits := cardinality(nexo.search_found(
+                kind, nexo.search_query(array[word], none, places[1:1]), none, null, common + 1));
+            hits := case when hits > common then many else hits end;
+            rarest := least(rarest, hits);
+            counts := counts || hits;
+        end loop;
+        counts := counts || array_fill(many, array[cardinality(words) - cardinality(counts)]);
+        words := array(select w.word from unnest(words, counts) as w (word, hits) order by w.hits, length(w.word) desc);
+        counts := array(select w.hits from unnest(counts) as w (hits) order by w.hits);
+        at := 1;
+        while at < cardinality(words) and counts[at + 1] <= row_costs * greatest(rarest, 1) loop
+            at := at + 1;
+        end loop;
+        indexed := words[:at];
+        checked := words[at + 1:];
+        gathered := (select sum(w.hits) from unnest(counts[:at]) as w (hits));
+    end if;
+
+    if not best then
+        foreach place in array places loop
+            ids := ids || nexo.search_found(
+                kind, nexo.search_query(indexed, none, array[place]), checked, archived, most);
+            exit when cardinality(ids) >= most;
+        end loop;
+        if number is not null and cardinality(ids) < most then
+            foreach place in array places loop
+                ids := array(select unnest(ids) union select unnest(nexo.search_found(
+                    kind, format('%si%s:*', place, number), none, archived, most)));
+                exit when cardinality(ids) >= most;
+            end loop;
+        end if;
+        perform set_config('nexo.search', '', true);
+        -- A list must not leave out what it cannot hold without saying so.
+        if cardinality(ids) >= most then
+            raise exception 'too many records match' using errcode = 'program_limit_exceeded';
+        end if;
+        return query select unnest(ids);
+        return;
+    end if;
+
+    if cardinality(names) < most then
+        if cardinality(words) > 1 and gathered <= common and (checked = none or rarest <= few) then
+            ids := nexo.search_found(kind, nexo.search_query(indexed, none, places), checked, archived, most);
+            complete := true;
+        else
+            -- The three rarest gather enough; what others there are is read.
+            ids := nexo.search_found(
+                kind, nexo.search_query(words[:3], none, places[1:1]), words[4:], archived, most);
+            if cardinality(ids) < most and cardinality(words) > 1 then
+                at := 0;
+                gathered := 0;
+                while gathered + counts[at + 1] <= common loop
+                    at := at + 1;
+                    gathered := gathered + counts[at];
+                end loop;
+                ids := ids || nexo.search_found(
+                    kind, nexo.search_query(words[:at], words[at + 1:], places[2:3]), none, archived, most);
+                if cardinality(ids) < most then
+                    ids := ids || nexo.search_found(
+                        kind, nexo.search_query(words[:3], none, places[2:2]), words[4:], archived, most);
+                end if;
+            elsif cardinality(ids) < most then
+                ids := ids || nexo.search_found(
+                    kind, nexo.search_query(words, none, places[2:3]), none, archived, most);
+                complete := true;
+            end if;
+        end if;
+        if number is not null then
+            foreach place in array places loop
+                exit when cardinality(ids) >= most;
+                ids := ids || nexo.search_found(kind, format('%si%s:*', place, number), none, archived, most);
+            end loop;
+        end if;
+    end if;
+    if cardinality(ids) >= most or not complete then
+        foreach place in array places[2:3] loop
+            exit when cardinality(names) >= most;
+            names := names || nexo.search_found(kind, format('''%s=%s'':*', place, named), none, archived, most);
+        end loop;
+        names := nexo.search_found(kind,
+            format('''%s=%s''|''%s=%s''|''%s=%s''', places[1], named, places[2], named, places[3], named),
+            none, archived, most) || names;
+    end if;
+    perform set_config('nexo.search', '', true);
+    return query select u.id from unnest(names || ids) with ordinality as u (id, nth)
+        group by u.id order by min(u.nth) limit most;
+end
+$$;
+
+revoke all on function
+    nexo.search_has(text[], text, text[], text, text), nexo.search_query(text[], text[], text[]),
+    nexo.search_found(text, text, text[], boolean, integer)
+    from public;
+grant execute on function
+    nexo.search_has(text[], text, text[], text, text), nexo.search_query(text[], text[], text[]),
+    nexo.search_found(text, text, text[], boolean, integer)
+    to nexo_search;
+
+revoke nexo_search from current_user;
