@@ -14,7 +14,7 @@ as $$
 declare
     told constant text := name || ' ' || left(array_to_string(more, ' '), 12000);
     -- The address and the number, up to chr(1), and then the rest.
-    text constant text := translate(array_to_string(nexo.search_words(email), ' '), chr(1), '')
+    text constant text := array_to_string(nexo.search_words(email), ' ')
         || ' ' || coalesce(nexo.search_digits(phone), '') || chr(1)
         || case when octet_length(told) = char_length(told) then lower(told) else nexo.search_fold(told) end;
     word text;
@@ -61,11 +61,12 @@ end
 $$;
 drop function nexo.search_query(text);
 
--- Up to `most` records that match the query and have the words, archived or
--- not, or either if that is null. It runs with the rights of who calls it, and
+-- Up to `most` records that match the query and, of the first `tried` of those,
+-- have the words; archived or not, or either if that is null. It runs with the rights of who calls it, and
 -- is of use to search_ids alone: the policies of nexo_search hold account and
 -- query.
-create function nexo.search_found(kind text, query text, words text[], archived boolean, most integer)
+create function nexo.search_found(
+    kind text, query text, words text[], tried integer, archived boolean, most integer)
     returns uuid[]
     language plpgsql volatile
 as $$
@@ -73,46 +74,39 @@ begin
     perform set_config('nexo.search', query, true);
     case kind
         when 'clients' then
-            return array(select t.id from nexo.clients t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.name,
-                      array[t.external_id, t.website, t.address, t.notes] || t.tags, t.email, t.phone))
+            return array(select f.id from (select t.* from nexo.clients t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.website, f.address, f.notes] || f.tags, f.email, f.phone)
                 limit most);
         when 'departments' then
-            return array(select t.id from nexo.departments t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.name, array[t.external_id], null, null))
+            return array(select f.id from (select t.* from nexo.departments t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id], null, null)
                 limit most);
         when 'employees' then
-            return array(select t.id from nexo.employees t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.name,
-                      array[t.external_id, t.employee_code, t.title], t.email, t.phone))
+            return array(select f.id from (select t.* from nexo.employees t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.employee_code, f.title], f.email, f.phone)
                 limit most);
         when 'suppliers' then
-            return array(select t.id from nexo.suppliers t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.company,
-                      array[t.external_id, t.category, t.contact_person, t.address, t.tax_id, t.payment_terms],
-                      t.email, t.phone))
+            return array(select f.id from (select t.* from nexo.suppliers t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.company, array[f.external_id, f.category, f.contact_person, f.address, f.tax_id, f.payment_terms], f.email, f.phone)
                 limit most);
         when 'professionals' then
-            return array(select t.id from nexo.professionals t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.name,
-                      array[t.external_id, t.specialty, t.portfolio] || t.skills, t.email, t.phone))
+            return array(select f.id from (select t.* from nexo.professionals t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.specialty, f.portfolio] || f.skills, f.email, f.phone)
                 limit most);
         when 'projects' then
-            return array(select t.id from nexo.projects t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.name,
-                      array[t.external_id, t.code, t.description], null, null))
+            return array(select f.id from (select t.* from nexo.projects t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.code, f.description], null, null)
                 limit most);
         when 'tasks' then
-            return array(select t.id from nexo.tasks t
-                where (archived is null or (t.archived_at is not null) = archived)
-                  and (words = '{}' or nexo.search_has(words, t.title,
-                      array[t.external_id, t.description], null, null))
+            return array(select f.id from (select t.* from nexo.tasks t
+                    where archived is null or (t.archived_at is not null) = archived limit tried) as f
+                where words = '{}' or nexo.search_has(words, f.title, array[f.external_id, f.description], null, null)
                 limit most);
     end case;
 end
@@ -143,27 +137,32 @@ declare
     -- counts as one of so many; rows that are a few can be checked.
     common constant integer := 500;
     many constant integer := 2000;
-    few constant integer := 12;
+    few constant integer := case when best then 12 else 32 end;
+    tried constant integer := 200;
     none constant text[] := '{}';
     account constant text := right(nexo.current_account()::text, 8);
     places constant text[] := array[account || 'a', account || 'b', account || 'c'];
     named constant text := left(array_to_string(nexo.search_words(q), ' '), 64);
     given constant text[] := (nexo.search_words(left(q, 200)))[1:10];
     number text := left(nexo.search_digits(q), 24);
+    -- The rarest first, and how many records of the smallest share have each.
     words text[];
+    counts integer[] := '{}';
+    rarest integer := many;
     word text;
     place text;
-    counts integer[] := '{}';
     hits integer;
+    whole integer;
     at integer;
-    rarest integer := many;
-    -- What the index is asked for, what of each row, and what both cost.
+    parts text[] := '{}';
+    -- What the index had better be asked for, and what is rather read.
     indexed text[];
     checked text[] := none;
-    gathered integer := many;
+    gathered integer;
+    is_cheap boolean := true;
+    begun text[];
     ids uuid[] := '{}';
     names uuid[] := '{}';
-    complete boolean := false;
 begin
     -- The longest first, and none that another one begins with.
     words := array(select distinct w.word from unnest(given) as w (word)
@@ -178,15 +177,29 @@ begin
     end if;
 
     if best then
-        names := nexo.search_found(kind, format('''%s=%s'':*', places[1], named), none, archived, most);
+        names := nexo.search_found(kind, format('''%s=%s'':*', places[1], named), none, null, archived, most);
+        if cardinality(names) < most then
+            names := names || nexo.search_found(
+                kind, format('''%s=%s'':*|''%s=%s'':*', places[2], named, places[3], named),
+                none, null, archived, most);
+        end if;
     end if;
 
     indexed := words;
     if cardinality(words) > 1 and cardinality(names) < most then
         foreach word in array words loop
             exit when rarest <= 1 or length(word) < 3;
-            hits := cardinality(nexo.search_found(
-                kind, nexo.search_query(array[word], none, places[1:1]), none, null, common + 1));
+            -- What is common as a whole word needs no look at its beginnings.
+            whole := cardinality(nexo.search_found(
+                kind, nexo.search_query(none, array[word], places[:1]), none, null, null, common + 1));
+            hits := whole;
+            if whole <= common then
+                hits := cardinality(nexo.search_found(
+                    kind, nexo.search_query(array[word], none, places[:1]), none, null, null, common + 1));
+            end if;
+            if hits > whole then
+                parts := parts || word;
+            end if;
             hits := case when hits > common then many else hits end;
             rarest := least(rarest, hits);
             counts := counts || hits;
@@ -200,19 +213,41 @@ begin
         end loop;
         indexed := words[:at];
         checked := words[at + 1:];
-        gathered := (select sum(w.hits) from unnest(counts[:at]) as w (hits));
+
+        -- As many of the rarest as the index joins in little time. If few records
+        -- have them all, the other words are read.
+        at := 0;
+        gathered := 0;
+        while at < cardinality(indexed) and counts[at + 1] <= common
+            and (gathered + counts[at + 1] <= common or not best)
+        loop
+            at := at + 1;
+            gathered := gathered + counts[at];
+        end loop;
+        hits := case
+            when at = 0 then many
+            when at = cardinality(words) then 0
+            when at = 1 then rarest
+            else cardinality(nexo.search_found(
+                kind, nexo.search_query(words[:at], none, places[:1]), none, null, null, many))
+        end;
+        is_cheap := hits <= few;
+        if is_cheap then
+            indexed := words[:at];
+            checked := words[at + 1:];
+        end if;
     end if;
 
     if not best then
         foreach place in array places loop
-            ids := ids || nexo.search_found(
-                kind, nexo.search_query(indexed, none, array[place]), checked, archived, most);
+            ids := ids || nexo.search_found(kind, nexo.search_query(indexed, none, array[place]), checked, null,
+                archived, most - cardinality(ids));
             exit when cardinality(ids) >= most;
         end loop;
         if number is not null and cardinality(ids) < most then
             foreach place in array places loop
                 ids := array(select unnest(ids) union select unnest(nexo.search_found(
-                    kind, format('%si%s:*', place, number), none, archived, most)));
+                    kind, format('%si%s:*', place, number), none, null, archived, most)));
                 exit when cardinality(ids) >= most;
             end loop;
         end if;
@@ -225,48 +260,43 @@ begin
         return;
     end if;
 
-    if cardinality(names) < most then
-        if cardinality(words) > 1 and gathered <= common and (checked = none or rarest <= few) then
-            ids := nexo.search_found(kind, nexo.search_query(indexed, none, places), checked, archived, most);
-            complete := true;
-        else
-            -- The three rarest gather enough; what others there are is read.
-            ids := nexo.search_found(
-                kind, nexo.search_query(words[:3], none, places[1:1]), words[4:], archived, most);
-            if cardinality(ids) < most and cardinality(words) > 1 then
-                at := 0;
-                gathered := 0;
-                while gathered + counts[at + 1] <= common loop
-                    at := at + 1;
-                    gathered := gathered + counts[at];
-                end loop;
-                ids := ids || nexo.search_found(
-                    kind, nexo.search_query(words[:at], words[at + 1:], places[2:3]), none, archived, most);
-                if cardinality(ids) < most then
-                    ids := ids || nexo.search_found(
-                        kind, nexo.search_query(words[:3], none, places[2:2]), words[4:], archived, most);
-                end if;
-            elsif cardinality(ids) < most then
-                ids := ids || nexo.search_found(
-                    kind, nexo.search_query(words, none, places[2:3]), none, archived, most);
-                complete := true;
-            end if;
+    if cardinality(names) >= most then
+        null;
+    elsif cardinality(words) = 1 then
+        ids := nexo.search_found(kind, nexo.search_query(words, none, places[:1]), none, null, archived, most);
+        if cardinality(ids) < most then
+            ids := ids || nexo.search_found(
+                kind, nexo.search_query(words, none, places[2:]), none, null, archived, most);
         end if;
-        if number is not null then
-            foreach place in array places loop
-                exit when cardinality(ids) >= most;
-                ids := ids || nexo.search_found(kind, format('%si%s:*', place, number), none, archived, most);
-            end loop;
+    elsif is_cheap then
+        ids := nexo.search_found(kind, nexo.search_query(indexed, none, places), checked, null, archived, most);
+    else
+        -- Every record of the smallest share; then whole words, and beginnings of
+        -- those that are not too common; then beginnings, for a number of rows.
+        ids := nexo.search_found(
+            kind, nexo.search_query(indexed[:3], none, places[:1]), indexed[4:] || checked, null, archived, most);
+        begun := array(select w.word from unnest(words[:at]) as w (word) where w.word = any (parts));
+        foreach place in array places[2:] loop
+            exit when cardinality(ids) >= most;
+            ids := ids || nexo.search_found(kind, nexo.search_query(begun,
+                array(select w.word from unnest(words) as w (word) where w.word <> all (begun)), array[place]),
+                none, null, archived, most);
+        end loop;
+        if at > 0 and parts <> none and cardinality(ids) < most then
+            ids := ids || nexo.search_found(
+                kind, nexo.search_query(words[:at], none, places[2:2]), words[at + 1:], tried, archived, most);
         end if;
     end if;
-    if cardinality(ids) >= most or not complete then
-        foreach place in array places[2:3] loop
-            exit when cardinality(names) >= most;
-            names := names || nexo.search_found(kind, format('''%s=%s'':*', place, named), none, archived, most);
+    if number is not null then
+        foreach place in array places loop
+            exit when cardinality(names) + cardinality(ids) >= most;
+            ids := ids || nexo.search_found(kind, format('%si%s:*', place, number), none, null, archived, most);
         end loop;
+    end if;
+    if cardinality(names) + cardinality(ids) >= most then
         names := nexo.search_found(kind,
             format('''%s=%s''|''%s=%s''|''%s=%s''', places[1], named, places[2], named, places[3], named),
-            none, archived, most) || names;
+            none, null, archived, most) || names;
     end if;
     perform set_config('nexo.search', '', true);
     return query select u.id from unnest(names || ids) with ordinality as u (id, nth)
@@ -276,11 +306,11 @@ $$;
 
 revoke all on function
     nexo.search_has(text[], text, text[], text, text), nexo.search_query(text[], text[], text[]),
-    nexo.search_found(text, text, text[], boolean, integer)
+    nexo.search_found(text, text, text[], integer, boolean, integer)
     from public;
 grant execute on function
     nexo.search_has(text[], text, text[], text, text), nexo.search_query(text[], text[], text[]),
-    nexo.search_found(text, text, text[], boolean, integer)
+    nexo.search_found(text, text, text[], integer, boolean, integer)
     to nexo_search;
 
 revoke nexo_search from current_user;
