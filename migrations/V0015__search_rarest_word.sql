@@ -74,39 +74,53 @@ begin
     perform set_config('nexo.search', query, true);
     case kind
         when 'clients' then
-            return array(select f.id from (select t.* from nexo.clients t
+            return array(select f.id from (
+                    select t.* from nexo.clients t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.website, f.address, f.notes] || f.tags, f.email, f.phone)
+                where words = '{}' or nexo.search_has(words, f.name,
+                    array[f.external_id, f.website, f.address, f.notes] || f.tags, f.email, f.phone)
                 limit most);
         when 'departments' then
-            return array(select f.id from (select t.* from nexo.departments t
+            return array(select f.id from (
+                    select t.* from nexo.departments t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
                 where words = '{}' or nexo.search_has(words, f.name, array[f.external_id], null, null)
                 limit most);
         when 'employees' then
-            return array(select f.id from (select t.* from nexo.employees t
+            return array(select f.id from (
+                    select t.* from nexo.employees t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.employee_code, f.title], f.email, f.phone)
+                where words = '{}' or nexo.search_has(words, f.name,
+                    array[f.external_id, f.employee_code, f.title], f.email, f.phone)
                 limit most);
         when 'suppliers' then
-            return array(select f.id from (select t.* from nexo.suppliers t
+            return array(select f.id from (
+                    select t.* from nexo.suppliers t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.company, array[f.external_id, f.category, f.contact_person, f.address, f.tax_id, f.payment_terms], f.email, f.phone)
+                where words = '{}' or nexo.search_has(words, f.company,
+                    array[f.external_id, f.category, f.contact_person, f.address, f.tax_id, f.payment_terms],
+                    f.email, f.phone)
                 limit most);
         when 'professionals' then
-            return array(select f.id from (select t.* from nexo.professionals t
+            return array(select f.id from (
+                    select t.* from nexo.professionals t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.specialty, f.portfolio] || f.skills, f.email, f.phone)
+                where words = '{}' or nexo.search_has(words, f.name,
+                    array[f.external_id, f.specialty, f.portfolio] || f.skills, f.email, f.phone)
                 limit most);
         when 'projects' then
-            return array(select f.id from (select t.* from nexo.projects t
+            return array(select f.id from (
+                    select t.* from nexo.projects t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.name, array[f.external_id, f.code, f.description], null, null)
+                where words = '{}' or nexo.search_has(words, f.name,
+                    array[f.external_id, f.code, f.description], null, null)
                 limit most);
         when 'tasks' then
-            return array(select f.id from (select t.* from nexo.tasks t
+            return array(select f.id from (
+                    select t.* from nexo.tasks t
                     where archived is null or (t.archived_at is not null) = archived limit tried) as f
-                where words = '{}' or nexo.search_has(words, f.title, array[f.external_id, f.description], null, null)
+                where words = '{}' or nexo.search_has(words, f.title,
+                    array[f.external_id, f.description], null, null)
                 limit most);
     end case;
 end
@@ -119,8 +133,9 @@ grant nexo_search to current_user;
 -- name it is or begins with first, if the best are wanted; else all that do, of
 -- which there must be fewer.
 --
--- For the best the work is bounded: where every word is common, whole words are
--- found in all records, and mere beginnings in an eighth of them.
+-- For the best the work is bounded: when all words are so common that to join
+-- their beginnings takes long, a common one is found as a whole word in all
+-- records, and as a mere beginning in some of them. Of a list nothing is left out.
 create or replace function nexo.search_ids(kind text, q text, most integer, archived boolean, best boolean)
     returns setof uuid
     language plpgsql volatile security definer rows 100
@@ -131,13 +146,16 @@ create or replace function nexo.search_ids(kind text, q text, most integer, arch
     set work_mem = '32MB' set max_parallel_workers_per_gather = 0
 as $$
 declare
-    -- A row is read and checked in the time in which the index gathers so many.
+    -- The index gathers so many records in the time in which one row is checked.
     row_costs constant integer := 40;
-    -- With more records than this in the smallest share a word is common, and
-    -- counts as one of so many; rows that are a few can be checked.
+    -- A word that more records of the smallest share have is common, and counts
+    -- as one that so many have.
     common constant integer := 500;
     many constant integer := 2000;
+    -- So many records of the smallest share stand for few enough rows to check:
+    -- 64 times as many.
     few constant integer := case when best then 12 else 32 end;
+    -- The rows that are checked when there are too many.
     tried constant integer := 200;
     none constant text[] := '{}';
     account constant text := right(nexo.current_account()::text, 8);
@@ -154,6 +172,7 @@ declare
     hits integer;
     whole integer;
     at integer;
+    -- The words that longer ones begin with, or are seen to.
     parts text[] := '{}';
     -- What the index had better be asked for, and what is rather read.
     indexed text[];
