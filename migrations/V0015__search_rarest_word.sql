@@ -144,6 +144,9 @@ create or replace function nexo.search_ids(kind text, q text, most integer, arch
     -- A bitmap that does not fit would have every document made again, and to
     -- start workers takes longer than to search.
     set work_mem = '32MB' set max_parallel_workers_per_gather = 0
+    -- One that knows whether archived records are wanted may prefer an index of
+    -- those, or of the others, where little is known of a table.
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     -- The index gathers so many records in the time in which one row is checked.
