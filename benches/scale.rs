@@ -3,7 +3,9 @@
 //! `cargo bench --bench scale` fills accounts of 1,000, 100,000 and 1,000,000
 //! clients among 1,000 others, and prints p50, p95 and p99 of a read by id, of
 //! every order of the list from both ends, of a page deep inside of it, of
-//! each filter, and what the largest account's p99 is of the smallest one's.
+//! each filter, of searches for rare and common words, and what the largest
+//! account's p99 is of the smallest one's. Names, addresses and notes are made
+//! of words that are as unevenly spread as real ones.
 //! `NEXO_BENCH_SIZES=1000,100000` takes other sizes, `NEXO_BENCH_ACCOUNTS=10000`
 //! another number of others.
 
@@ -91,7 +93,8 @@ async fn without_row_level_security(world: &World, account: &Account, samples: u
         let name = &account.names[at % account.names.len()];
         // The lexemes of the name, in each of the three shares.
         let place = &id.to_string()[28..];
-        let words: Vec<String> = name.split(' ').map(str::to_lowercase).collect();
+        let folded = name.to_lowercase().replace('é', "e").replace('ü', "u");
+        let words: Vec<&str> = folded.split(' ').collect();
         let of = |share| {
             let words: Vec<_> =
                 words.iter().map(|word| format!("'{place}{share}w{word}'")).collect();
@@ -143,6 +146,11 @@ struct Account {
     ids: Vec<Id<Client>>,
     emails: Vec<String>,
     names: Vec<String>,
+    /// A client's name and town.
+    towns: Vec<String>,
+    phones: Vec<String>,
+    /// A word of a client's notes that few have.
+    rare: Vec<String>,
     deep: String,
 }
 
@@ -157,7 +165,10 @@ impl World {
     async fn fill(sizes: &[u32], others: u32) -> Self {
         let test = TestDatabase::create().await;
         let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
-        let superuser = test.superuser().await;
+        let (superuser, second) = (test.superuser().await, test.superuser().await);
+        for connection in [&superuser, &second] {
+            connection.batch_execute(WORD).await.expect("words");
+        }
         let clients = database.repository::<Client>();
         let begun = Instant::now();
         superuser
@@ -167,11 +178,16 @@ impl World {
             ))
             .await
             .expect("the others");
-        fill(&superuser, "select id, 200 from nexo.accounts").await;
+        fill(&superuser, "select id, 1, 200, 200 from nexo.accounts").await;
         let mut scopes = Vec::new();
         for size in sizes {
             let scope = Tenant::register(&authenticator).await.scope;
-            fill(&superuser, &format!("select '{}'::uuid, {size}", scope.account_id())).await;
+            // By two at a time: to make the index takes the longest.
+            let part = |first, last| {
+                format!("select '{}'::uuid, {first}, {last}, {size}", scope.account_id())
+            };
+            let (lower, upper) = (part(1, size / 2), part(size / 2 + 1, *size));
+            tokio::join!(fill(&superuser, &lower), fill(&second, &upper));
             scopes.push(scope);
         }
         superuser.batch_execute("vacuum analyze nexo.clients").await.expect("analyzed");
@@ -184,20 +200,50 @@ impl World {
     }
 }
 
-/// Clients with different names, statuses, kinds and times.
+/// The `nth` of many words, each of two to four syllables.
+const WORD: &str = "
+    create function pg_temp.word(nth integer) returns text language sql immutable
+    return substr('balodimerunasetivokuhapogelifamojuterowiza', 1 + 2 * (nth % 21), 2)
+        || substr('ranlesmintordelkusvanbertolmisgan', 1 + 3 * (nth / 21 % 11), 3)
+        || case when nth >= 231 then substr('athinosekorubelima', 1 + 2 * (nth / 231 % 9), 2) else '' end
+        || case when nth >= 2079 then substr('stendanortzkerlomwik', 1 + 3 * (nth / 2079 % 6), 3) else '' end";
+
+/// Clients with different statuses, kinds and times, with names and towns of
+/// which the first are common, and two in three with notes, from a vocabulary
+/// of 12,000 words of which the first is in every third of them.
 async fn fill(superuser: &nexo_core::tokio_postgres::Client, accounts: &str) {
     let sql = format!(
-        "with wanted (account_id, rows) as ({accounts})
+        "with wanted (account_id, first, last, rows) as ({accounts}),
+         drawn as (
+             select account_id, rows, at,
+                    1 + (400 * random() ^ 2)::integer as given, 1 + (2500 * random() ^ 2)::integer as family,
+                    1 + (150 * random() ^ 2)::integer as town
+             from wanted, generate_series(first, last) as at),
+         named as (
+             select account_id, rows, at,
+                    coalesce((array['maria', 'anna', 'thomas', 'peter', 'josé', 'ahmed', 'laura'])[given],
+                        pg_temp.word(given)) as given,
+                    coalesce((array['garcia', 'miller', 'smith', 'rossi', 'novak', 'müller'])[family],
+                        pg_temp.word(family * 7)) as family,
+                    coalesce((array['berlin', 'london', 'madrid', 'rome', 'wien', 'praha'])[town],
+                        pg_temp.word(town * 13)) as town
+             from drawn)
          insert into nexo.clients
-             (account_id, id, external_id, name, kind, email, phone, status, tags, created_at, updated_at)
-         select account_id, gen_random_uuid(), 'x-' || at,
-                (array['Ada', 'Bert', 'Cleo', 'Dan', 'Eve', 'Flo'])[1 + at % 6] || ' ' || md5(at::text),
+             (account_id, id, external_id, name, kind, email, phone, address, status, tags, notes,
+              created_at, updated_at)
+         select account_id, gen_random_uuid(), 'x-' || at, initcap(given || ' ' || family),
                 case when at % 3 = 0 then 'person' else 'company' end,
-                'client' || at || '@example.com', '+44 20 ' || at,
+                given || '.' || family || at || '@' || (array['mail', 'post', 'web'])[1 + at % 3] || '.example',
+                (array['+44 20 ', '+49 30 ', '+34 91 '])[1 + at % 3] || 1000 + at * 7919::bigint % 9000
+                    || ' ' || 1000 + at * 104729::bigint % 9000,
+                initcap(pg_temp.word((3000 * random() ^ 2)::integer)) || ' Street ' || at % 200 || ', ' || initcap(town),
                 case when at % 100 = 0 then 'inactive' when at % 4 = 0 then 'lead' else 'active' end,
-                '{{bench}}',
+                array[(array['vip', 'newsletter', 'partner'])[1 + at % 3]],
+                case when at % 3 > 0 then (
+                    select string_agg(pg_temp.word((12000 * random() ^ 3)::integer), ' ')
+                    from generate_series(1, 5 + at % 25)) end,
                 now() - at * (interval '2 years' / rows), now() - (at::bigint * 7919 % 1000000) * interval '1 minute'
-         from wanted, generate_series(1, rows) as at"
+         from named"
     );
     superuser.batch_execute(&sql).await.expect("filled");
 }
@@ -209,12 +255,17 @@ impl Account {
         scope: TenantScope,
     ) -> Self {
         let account = scope.account_id();
-        let sql = "select id, email, name from nexo.clients tablesample bernoulli (20)
-                   where account_id = $1 limit 500";
-        let mut rows = superuser.query(sql, &[&account]).await.expect("sampled");
+        let sample = async |of: &str| {
+            let sql = format!(
+                "select id, email, name, name || ' ' || split_part(address, ', ', 2), phone,
+                     (select word from regexp_split_to_table(notes, ' ') as word order by length(word) desc limit 1)
+                 from nexo.clients {of} where account_id = $1 and notes is not null limit 500"
+            );
+            superuser.query(&sql, &[&account]).await.expect("sampled")
+        };
+        let mut rows = sample("tablesample bernoulli (20)").await;
         if rows.is_empty() {
-            let sql = "select id, email, name from nexo.clients where account_id = $1 limit 500";
-            rows = superuser.query(sql, &[&account]).await.expect("sampled");
+            rows = sample("").await;
         }
         // A place in the middle of the list.
         let middle =
@@ -232,6 +283,9 @@ impl Account {
             ids: rows.iter().map(|row| row.get(0)).collect(),
             emails: rows.iter().map(|row| row.get(1)).collect(),
             names: rows.iter().map(|row| row.get(2)).collect(),
+            towns: rows.iter().map(|row| row.get(3)).collect(),
+            phones: rows.iter().map(|row| row.get(4)).collect(),
+            rare: rows.iter().map(|row| row.get(5)).collect(),
             deep: deep.expect("there are more"),
             scope,
         }
@@ -268,7 +322,9 @@ impl Shape {
             }
             Look::List(params) => {
                 let params = params(account, at);
-                world.clients.list(&account.scope, &params).await.expect("listed");
+                let listed = world.clients.list(&account.scope, &params).await;
+                // More than a list may find is an answer too.
+                assert!(listed.is_ok() || params.q.is_some(), "{listed:?}");
             }
         }
     }
@@ -342,41 +398,56 @@ impl Shape {
             let counted = move |_: &Account, _| ListParams { count, ..ListParams::default() };
             list(&format!("count={name}"), Box::new(counted));
         }
-        for (name, q) in [
-            ("its name", None),
-            ("two beginnings: ad 7b", Some("ad 7b")),
-            ("two letters: ad", Some("ad")),
-            ("everybody's domain: example.com", Some("example.com")),
-            ("a number's part: 20 77", Some("20 77")),
-            ("nobody", Some("zzqzz")),
-        ] {
-            let of = move |account: &Account, at: usize| match q {
-                Some(q) => q.to_owned(),
-                None => account.names[at % account.names.len()].clone(),
-            };
-            let look = Look::Search(Box::new(of));
+        for (name, q) in searches() {
+            let look = Look::Search(q);
             shapes.push(Self { name: format!("search {name}"), look, is_unbounded: false });
         }
-        let of = |account: &Account, at: usize| {
-            let email = &account.emails[at % account.emails.len()];
-            email[3..email.find('@').unwrap_or(email.len())].to_owned()
-        };
-        let look = Look::Search(Box::new(of));
-        shapes.push(Self {
-            name: "search an address's part".to_owned(),
-            look,
-            is_unbounded: false,
-        });
-        shapes.push(Self {
-            name: "list q=its name".to_owned(),
-            look: Look::List(Box::new(|account, at| ListParams {
-                q: Some(account.names[at % account.names.len()].clone()),
+        for (name, q) in searches() {
+            // A list has everything that is found, however much that is to join.
+            let is_unbounded = name.contains("common") || name.contains("beginnings");
+            let of = move |account: &Account, at: usize| ListParams {
+                q: Some(q(account, at)),
                 ..ListParams::default()
-            })),
-            is_unbounded: false,
-        });
+            };
+            let look = Look::List(Box::new(of));
+            shapes.push(Self { name: format!("list q={name}"), look, is_unbounded });
+        }
         shapes
     }
+}
+
+/// What is searched for.
+fn searches() -> Vec<(&'static str, Of<String>)> {
+    let fixed = |q: &'static str| -> Of<String> { Box::new(move |_, _| q.to_owned()) };
+    let of = |all: fn(&Account) -> &Vec<String>, part: fn(&str) -> String| -> Of<String> {
+        Box::new(move |account, at| part(&all(account)[at % all(account).len()]))
+    };
+    vec![
+        ("its name", of(|account| &account.names, str::to_owned)),
+        ("its name and town", of(|account| &account.towns, str::to_owned)),
+        ("common: maria garcia berlin", fixed("maria garcia berlin")),
+        ("a rare word", of(|account| &account.rare, str::to_owned)),
+        (
+            "a rare word and a common one",
+            of(|account| &account.rare, |rare| format!("baran {rare}")),
+        ),
+        ("common words: baran motor haran", fixed("baran motor haran")),
+        ("two letters: ma", fixed("ma")),
+        ("beginnings: mar gar", fixed("mar gar")),
+        ("beginnings: mar gar ber", fixed("mar gar ber")),
+        ("everybody's domain, common: mail.example", fixed("mail.example")),
+        ("an address", of(|account| &account.emails, str::to_owned)),
+        (
+            "a part of an address",
+            of(
+                |account| &account.emails,
+                |email| email.chars().skip(3).take(email.chars().count() - 8).collect(),
+            ),
+        ),
+        ("a phone number", of(|account| &account.phones, str::to_owned)),
+        ("a part of a number", of(|account| &account.phones, |phone| phone[4..13].to_owned())),
+        ("nobody", fixed("zzqzz")),
+    ]
 }
 
 fn sorted(sort: &str) -> ListParams<Client> {
