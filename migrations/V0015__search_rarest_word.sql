@@ -12,11 +12,10 @@ create function nexo.search_has(asked text[], name text, more text[], email text
     language plpgsql immutable parallel safe
 as $$
 declare
-    told constant text := name || ' ' || left(array_to_string(more, ' '), 12000);
+    told constant text := nexo.search_fold(name) || ' ' || nexo.search_fold(left(array_to_string(more, ' '), 12000));
     -- The address and the number, up to chr(1), and then the rest.
     text constant text := array_to_string(nexo.search_words(email), ' ')
-        || ' ' || coalesce(nexo.search_digits(phone), '') || chr(1)
-        || case when octet_length(told) = char_length(told) then lower(told) else nexo.search_fold(told) end;
+        || ' ' || coalesce(nexo.search_digits(phone), '') || chr(1) || told;
     word text;
 begin
     foreach word in array asked loop
@@ -62,9 +61,9 @@ $$;
 drop function nexo.search_query(text);
 
 -- Up to `most` records that match the query and, of the first `tried` of those,
--- have the words; archived or not, or either if that is null. It runs with the rights of who calls it, and
--- is of use to search_ids alone: the policies of nexo_search hold account and
--- query.
+-- have the words; archived or not, or either if that is null. It runs with the
+-- rights of who calls it, and is of use to search_ids alone: the policies of
+-- nexo_search hold account and query.
 create function nexo.search_found(
     kind text, query text, words text[], tried integer, archived boolean, most integer)
     returns uuid[]
@@ -210,7 +209,9 @@ begin
     indexed := words;
     if cardinality(words) > 1 and cardinality(names) < most then
         foreach word in array words loop
-            exit when rarest <= 1 or length(word) < 3;
+            -- Short words are gathered long; four are counted at most, and none
+            -- where a rare one is known.
+            exit when rarest <= 1 or length(word) < 3 and (rarest <= few or cardinality(counts) >= 4);
             -- What is common as a whole word needs no look at its beginnings.
             whole := cardinality(nexo.search_found(
                 kind, nexo.search_query(none, array[word], places[:1]), none, null, null, common + 1));
@@ -293,10 +294,10 @@ begin
     elsif is_cheap then
         ids := nexo.search_found(kind, nexo.search_query(indexed, none, places), checked, null, archived, most);
     else
-        -- Every record of the smallest share; then whole words, and beginnings of
-        -- those that are not too common; then beginnings, for a number of rows.
+        -- The smallest share; then whole words, and beginnings of those that are
+        -- not too common; then beginnings, for a number of rows.
         ids := nexo.search_found(
-            kind, nexo.search_query(indexed[:3], none, places[:1]), indexed[4:] || checked, null, archived, most);
+            kind, nexo.search_query(indexed[:3], none, places[:1]), indexed[4:] || checked, many, archived, most);
         begun := array(select w.word from unnest(words[:at]) as w (word) where w.word = any (parts));
         foreach place in array places[2:] loop
             exit when cardinality(ids) >= most;
@@ -311,7 +312,7 @@ begin
     end if;
     if number is not null then
         foreach place in array places loop
-            exit when cardinality(names) + cardinality(ids) >= most;
+            exit when cardinality(ids) >= most;
             ids := ids || nexo.search_found(kind, format('%si%s:*', place, number), none, null, archived, most);
         end loop;
     end if;

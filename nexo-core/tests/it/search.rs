@@ -58,6 +58,8 @@ async fn words_their_beginnings_and_parts_of_addresses_are_found() {
         ("Jürgen", vec!["Jürgen Müller"]),
         ("muller", vec!["Jürgen Müller"]),
         ("MÜL jur", vec!["Jürgen Müller"]),
+        ("j m", vec!["Jürgen Müller"]),
+        ("ju mü", vec!["Jürgen Müller"]),
         ("strasse", vec!["Straßenbau O'Neil"]),
         ("o'neil", vec!["Straßenbau O'Neil"]),
         ("анна", vec!["Анна Каренина"]),
