@@ -45,6 +45,7 @@
 //! can. It needs a tokio runtime, for timers and for the refresh.
 
 mod builder;
+mod collections;
 mod download;
 mod error;
 mod imports;
@@ -59,6 +60,7 @@ mod stream;
 mod transport;
 
 pub use builder::Builder;
+pub use collections::COLLECTIONS;
 pub use download::Download;
 pub use error::{Error, Result};
 pub use imports::Imports;

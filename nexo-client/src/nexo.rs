@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nexo_core::model::{
-    AuthTokens, Client, Department, Employee, LoginRequest, PasswordChange, Professional, Profile,
-    ProfilePatch, Project, RegisterRequest, SearchParams, SearchResult, Supplier, Task,
+    AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RegisterRequest, SearchParams,
+    SearchResult,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,6 @@ use crate::error::Result;
 use crate::imports::Imports;
 use crate::refresh::Inner;
 use crate::request::Request;
-use crate::resource::Resource;
 use crate::retry::Repeat;
 use crate::session::Session;
 
@@ -156,48 +155,6 @@ impl Nexo {
     #[must_use]
     pub fn session(&self) -> Option<Session> {
         self.inner.keeper.session().ok().map(|session| Session::clone(&session))
-    }
-
-    /// The account's clients.
-    #[must_use]
-    pub fn clients(&self) -> Resource<Client> {
-        Resource::new(self)
-    }
-
-    /// The account's departments.
-    #[must_use]
-    pub fn departments(&self) -> Resource<Department> {
-        Resource::new(self)
-    }
-
-    /// The account's employees.
-    #[must_use]
-    pub fn employees(&self) -> Resource<Employee> {
-        Resource::new(self)
-    }
-
-    /// The account's suppliers.
-    #[must_use]
-    pub fn suppliers(&self) -> Resource<Supplier> {
-        Resource::new(self)
-    }
-
-    /// The account's professionals from outside.
-    #[must_use]
-    pub fn professionals(&self) -> Resource<Professional> {
-        Resource::new(self)
-    }
-
-    /// The account's projects.
-    #[must_use]
-    pub fn projects(&self) -> Resource<Project> {
-        Resource::new(self)
-    }
-
-    /// The account's tasks.
-    #[must_use]
-    pub fn tasks(&self) -> Resource<Task> {
-        Resource::new(self)
     }
 
     /// The account's imports of files.

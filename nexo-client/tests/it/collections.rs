@@ -6,7 +6,8 @@ use nexo_client::model::{
     NewProject, NewSupplier, NewTask, OneOf, Project, SearchParams, Sort, Task, TaskFilter,
     TaskStatus, Within,
 };
-use nexo_client::{Nexo, Resource};
+use nexo_client::{COLLECTIONS, Nexo, Resource};
+use nexo_core::testing::registered_tables;
 
 use crate::world::World;
 
@@ -23,6 +24,16 @@ async fn life<T: Entity>(of: Resource<T>, new: T::New) -> T {
     let stale = of.if_version(1).restore(made.id()).await.unwrap_err();
     assert!(stale.is_version_conflict());
     of.restore(made.id()).await.unwrap()
+}
+
+/// What the server serves has its resource, whenever it was added.
+#[test]
+fn no_collection_is_without_a_resource() {
+    let mut served: Vec<&str> = registered_tables().iter().map(|table| table.collection).collect();
+    let mut known = COLLECTIONS.to_vec();
+    served.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(served, known);
 }
 
 #[tokio::test]

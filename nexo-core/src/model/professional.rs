@@ -210,7 +210,7 @@ impl Entity for Professional {
             skills: vec!["french".to_owned(), "italian".to_owned()],
             hourly_rate: Some(Decimal::from(95)),
             currency: Some("EUR".to_owned()),
-            email: Some("luigi@menabrea.example".to_owned()),
+            email: Some("letters@menabrea.example".to_owned()),
             phone: Some("+39 011 555 0199".to_owned()),
             portfolio: Some("https://menabrea.example".to_owned()),
             ..NewProfessional::named("Luigi Menabrea")

@@ -25,6 +25,7 @@ pub struct RegisteredTable {
 
 impl RegisteredTable {
     pub(crate) fn of<T: Table>() -> Self {
+        const { assert!(orders_are_sorts::<T>(), "ORDERS of the table and SORTS of the model differ") };
         Self {
             name: T::NAME,
             collection: T::COLLECTION,
@@ -35,4 +36,24 @@ impl RegisteredTable {
             probe: crate::testing::Probe::of::<T>(),
         }
     }
+}
+
+/// Whether the table orders by what the model says, in the same sequence.
+const fn orders_are_sorts<T: Table>() -> bool {
+    let mut at = 0;
+    while at < T::ORDERS.len() && at < T::SORTS.len() {
+        if !is_same(T::ORDERS[at].name.as_bytes(), T::SORTS[at].as_bytes()) {
+            return false;
+        }
+        at += 1;
+    }
+    T::ORDERS.len() == T::SORTS.len()
+}
+
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let mut at = 0;
+    while at < left.len() && at < right.len() && left[at] == right[at] {
+        at += 1;
+    }
+    at == left.len() && at == right.len()
 }

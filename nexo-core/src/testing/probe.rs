@@ -54,7 +54,6 @@ pub enum Operation {
 pub(crate) struct Probe {
     fields: &'static [&'static str],
     filters: &'static [&'static str],
-    sorts: &'static [&'static str],
     expands: &'static [&'static str],
     example: fn(u32) -> Value,
     texts: fn(&Value) -> Vec<String>,
@@ -68,7 +67,6 @@ impl Probe {
         Self {
             fields: T::FIELDS,
             filters: T::Filter::NAMES,
-            sorts: T::SORTS,
             expands: T::EXPANDS,
             example: |number| json(&T::example(number)),
             texts: statements::texts::<T>,
@@ -96,12 +94,6 @@ impl RegisteredTable {
     #[must_use]
     pub fn filters(&self) -> &'static [&'static str] {
         self.probe.filters
-    }
-
-    /// The names of the orders.
-    #[must_use]
-    pub fn sorts(&self) -> &'static [&'static str] {
-        self.probe.sorts
     }
 
     /// The names that `expand` knows.

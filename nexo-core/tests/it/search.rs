@@ -5,7 +5,7 @@ use nexo_core::model::{
     Sort,
 };
 use nexo_core::model::{Employee, Project, Task};
-use nexo_core::testing::{Tenant, TestDatabase};
+use nexo_core::testing::{Operation, Tenant, TestDatabase, id_of, registered_tables};
 use nexo_core::tokio_postgres::error::SqlState;
 use nexo_core::{AuthConfig, Database, Table, TenantScope};
 
@@ -434,4 +434,36 @@ async fn a_row_has_the_words_that_its_document_has() {
     let differ =
         world.test.superuser().await.query(sql, &[&texts, &asked]).await.expect("compared");
     assert!(differ.is_empty(), "{:?}", differ[0].get::<_, Option<String>>(0));
+}
+
+/// Each field that a hit can name is in the index, and in what is read of a row.
+#[tokio::test]
+async fn every_searched_field_of_every_table_is_found() {
+    let world = World::create().await;
+    let superuser = world.test.superuser().await;
+    let read = "select $1 = any(nexo.search_found($2, '', nexo.search_words($3), null, false, 9))";
+    for table in registered_tables() {
+        let record = table.create_example(&world.database, &world.scope, 7).await;
+        for field in table.search.fields {
+            let of = format!("{}.{field}", table.collection);
+            let id = id_of(&record);
+            let text = record[*field].as_str().unwrap_or_else(|| panic!("no example of {of}"));
+            let clear = Operation::Patch(id, serde_json::json!({ *field: null }));
+            let is_found = async || {
+                let row = superuser.query_one(read, &[&id, &table.collection, &text]).await;
+                let is_read: bool = row.expect("read").get(0);
+                let params = SearchParams {
+                    q: text.to_owned(),
+                    collections: vec![table.collection.to_owned()],
+                    ..SearchParams::default()
+                };
+                let found = world.database.search(&world.scope, &params).await.expect("searched");
+                (is_read, found.data.iter().any(|hit| hit.id == id))
+            };
+            assert_eq!(is_found().await, (true, true), "{of}");
+            if table.perform(&world.database, &world.scope, clear).await.is_ok() {
+                assert_eq!(is_found().await, (false, false), "{of}, cleared");
+            }
+        }
+    }
 }
