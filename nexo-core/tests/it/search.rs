@@ -267,7 +267,7 @@ const EVERY_MATCH: &str = "
     with places as materialized (select array_agg(right($2::uuid::text, 8) || share) as places from unnest('{a,b,c}'::text[]) as share),
     asked as materialized (select concat_ws('|', nexo.search_query((nexo.search_words($1))[1:10], '{}', places),
           case when $1 ~ '^[-+0-9 ()/.]+$' and length(nexo.search_digits($1)) > 2 then (
-              select string_agg(place || 'i' || nexo.search_digits($1) || ':*', '|')
+              select string_agg(place || 'w' || nexo.search_digits($1) || ':*', '|')
               from unnest(places) as place) end)::tsquery as asked from places)
     select id from documents, asked where document @@ asked order by id";
 
