@@ -436,6 +436,34 @@ async fn a_row_has_the_words_that_its_document_has() {
     assert!(differ.is_empty(), "{:?}", differ[0].get::<_, Option<String>>(0));
 }
 
+/// What is in a name and in an address too is in the index once.
+#[tokio::test]
+async fn a_document_holds_a_word_once() {
+    let test = TestDatabase::create().await;
+    let sql =
+        "select tsvector_to_array(nexo.search_document('11111111-1111-7111-8111-111111111111',
+        '11111111-1111-7111-8111-111111111111', 'Ada', '{ada x}', 'ada@x.test', '+44 (0)20'))";
+    let held: Vec<String> = test.superuser().await.query_one(sql, &[]).await.expect("made").get(0);
+    let held: Vec<&str> = held.iter().map(|lexeme| &lexeme["11111111b".len()..]).collect();
+    assert_eq!(held, ["=ada", "w420", "w4420", "wada", "west", "wtest", "wx"]);
+}
+
+/// What is typed as a number is a number first, though many have its parts as
+/// words.
+#[tokio::test]
+async fn a_number_is_found_beside_a_hundred_that_have_its_parts() {
+    let world = World::create().await;
+    let copies = "insert into nexo.clients (account_id, id, name, kind, status, notes)
+         select $1, gen_random_uuid(), 'Client ' || at, 'person', 'active', '7946 0018, then 44 20'
+         from generate_series(1, 300) as at";
+    let superuser = world.test.superuser().await;
+    superuser.execute(copies, &[&world.scope.account_id()]).await.expect("copied");
+    world.make::<Client>(client("Ada", "ada@one.example", "+44 (0)20 7946 0018")).await;
+    for q in ["+44 20 7946 0018", "20 7946 00"] {
+        assert!(world.titles(q).await.contains(&"Ada".to_owned()), "{q}");
+    }
+}
+
 /// Each field that a hit can name is in the index, and in what is read of a row.
 #[tokio::test]
 async fn every_searched_field_of_every_table_is_found() {
