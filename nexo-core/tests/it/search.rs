@@ -448,6 +448,29 @@ async fn a_document_holds_a_word_once() {
     assert_eq!(held, ["=ada", "w420", "w4420", "wada", "west", "wtest", "wx"]);
 }
 
+/// The name itself, what begins it, what begins its words, and all else.
+#[tokio::test]
+async fn a_name_ranks_by_how_well_it_answers() {
+    let test = TestDatabase::create().await;
+    let superuser = test.superuser().await;
+    for (q, name, rank) in [
+        ("ada lovelace", "Ada  Lovelace!", 0),
+        ("JÜRGEN muller", "Jurgen Müller", 0),
+        ("ada love", "Ada Lovelace", 1),
+        ("ada", "(Ada) Lovelace", 1),
+        ("love ada", "Ada Lovelace", 2),
+        ("mul", "Jürgen Müller", 2),
+        ("o'neil", "Straßenbau O'Neil", 2),
+        ("lace", "Ada Lovelace", 3),
+        ("ada byron", "Ada Lovelace", 3),
+        ("berlin", "Ada Lovelace", 3),
+    ] {
+        let sql = "select nexo.search_rank($1, $2)";
+        let found: i16 = superuser.query_one(sql, &[&q, &name]).await.expect("ranked").get(0);
+        assert_eq!(found, rank, "{q} in {name}");
+    }
+}
+
 /// What is typed as a number is a number first, though many have its parts as
 /// words.
 #[tokio::test]
