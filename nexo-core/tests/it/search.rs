@@ -331,7 +331,8 @@ async fn words_of_every_frequency_find_what_reading_every_row_finds() {
             let rows = app.query(sql, &[&q, &most, &best]).await.expect(q);
             rows.iter().map(|row| row.get(0)).collect()
         };
-        let mut list = found(10_001, false).await;
+        // A third of the account stands for one in 64.
+        let mut list = found(100_000, false).await;
         list.sort();
         assert_eq!(list, every, "a list of {q}");
 
@@ -343,6 +344,12 @@ async fn words_of_every_frequency_find_what_reading_every_row_finds() {
         assert!(best.len() == expected || q.contains(' ') || q.contains('.'), "the best of {q}");
         assert!(!best.is_empty() || every.is_empty(), "the best of {q}");
     }
+
+    // The smallest share has a thousand of them, which tells that there are more
+    // than ten thousand without a look at the others.
+    let list = "select nexo.search_ids('clients', 'often', 10001, false, false)";
+    let refused = app.query(list, &[]).await.expect_err("too many");
+    assert_eq!(refused.code(), Some(&SqlState::PROGRAM_LIMIT_EXCEEDED));
 }
 
 /// Where each word is common, whole words are found wherever they are.
