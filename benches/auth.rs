@@ -71,7 +71,7 @@ async fn login(
     password: &str,
     network: usize,
 ) -> Result<Value, nexo_client::Error> {
-    let request = LoginRequest { email: email.to_owned(), password: password.to_owned() };
+    let request = LoginRequest::new(email, password);
     let address = format!("10.0.{}.{}", network / 256, network % 256);
     nexo.request(Method::POST, "/api/auth/login")
         .anonymous()

@@ -246,7 +246,7 @@ impl Caller {
 
     fn login(&self) -> Value {
         let RegisterRequest { email, password, .. } = self.credentials.clone();
-        as_json(&LoginRequest { email, password })
+        as_json(&LoginRequest::new(email, password))
     }
 
     async fn log_in(&self) -> Nexo {

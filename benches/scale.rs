@@ -94,8 +94,9 @@ async fn without_row_level_security(world: &World, account: &Account, samples: u
     let (id, superuser) = (account.scope.account_id(), world.test.superuser().await);
     let app = world.test.as_app().await;
     // In a million rows it takes longer than a statement may.
-    let begin =
-        format!("begin; set local statement_timeout = 0; set local nexo.account_id = '{id}'");
+    let begin = format!(
+        "begin; set local statement_timeout = 0; set local nexo.account_id = '{id}'; set local nexo.permissions = '-1'"
+    );
     app.batch_execute(&begin).await.expect("begins");
     let shares = superuser.prepare(&sql).await.expect("prepared");
     let naive = app.prepare(&sql).await.expect("prepared");

@@ -51,6 +51,7 @@ mod error;
 mod imports;
 mod keeper;
 mod nexo;
+mod people;
 mod refresh;
 mod request;
 mod resource;
@@ -67,6 +68,7 @@ pub use imports::Imports;
 pub use nexo::{Health, Nexo};
 /// The wire types, shared with the server.
 pub use nexo_core::model;
+pub use people::People;
 pub use request::Request;
 pub use reqwest::{Client as HttpClient, Method, StatusCode};
 pub use resource::{IfVersion, Resource};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nexo_core::model::{
-    AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RegisterRequest, SearchParams,
-    SearchResult,
+    AcceptInvitation, Account, AuthTokens, Id, JoinedAccounts, LoginRequest, PasswordChange,
+    Profile, ProfilePatch, RegisterRequest, SearchParams, SearchResult, SwitchAccount,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::imports::Imports;
+use crate::people::People;
 use crate::refresh::Inner;
 use crate::request::Request;
 use crate::retry::Repeat;
@@ -82,8 +83,41 @@ impl Nexo {
     /// [`ErrorCode::InvalidCredentials`](nexo_core::model::ErrorCode) if
     /// address and password do not match, and every transport error.
     pub async fn login(&self, email: &str, password: &str) -> Result<Profile> {
-        let request = LoginRequest { email: email.to_owned(), password: password.to_owned() };
+        let request = LoginRequest::new(email, password);
         self.authenticate("/api/auth/login", &request).await
+    }
+
+    /// Accepts an invitation and logs in to its account: as the user with the
+    /// invited address, by their password, or as somebody new.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidInvitation`](nexo_core::model::ErrorCode) for a token
+    /// that is used, withdrawn or expired, and those of
+    /// [`register`](Self::register) and [`login`](Self::login).
+    pub async fn accept_invitation(&self, accept: &AcceptInvitation) -> Result<Profile> {
+        self.authenticate("/api/auth/invitations/accept", accept).await
+    }
+
+    /// The accounts that the user is a member of.
+    ///
+    /// # Errors
+    /// Every error of a read.
+    pub async fn accounts(&self) -> Result<JoinedAccounts> {
+        self.request(Method::GET, "/api/auth/accounts").send().await
+    }
+
+    /// Goes on in another account of the user: the session ends, and the handle
+    /// has one there.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) for an account that the user
+    /// is no member of, and every error of a write.
+    pub async fn switch_account(&self, account: Id<Account>) -> Result<Profile> {
+        let asked_at = Instant::now();
+        let to = SwitchAccount { account_id: account };
+        let tokens: AuthTokens =
+            self.request(Method::POST, "/api/auth/switch").json(&to).send().await?;
+        Ok(self.keep(tokens, asked_at))
     }
 
     /// Ends the session, here and on the server. Without a session it does
@@ -157,6 +191,12 @@ impl Nexo {
         self.inner.keeper.session().ok().map(|session| Session::clone(&session))
     }
 
+    /// The account's roles, members and invitations.
+    #[must_use]
+    pub fn people(&self) -> People {
+        People::new(self)
+    }
+
     /// The account's imports of files.
     #[must_use]
     pub fn imports(&self) -> Imports {
@@ -213,10 +253,14 @@ impl Nexo {
         let asked_at = Instant::now();
         let tokens: AuthTokens =
             self.request(Method::POST, path).json(body).anonymous().send().await?;
+        Ok(self.keep(tokens, asked_at))
+    }
+
+    fn keep(&self, tokens: AuthTokens, asked_at: Instant) -> Profile {
         let session = Session::new(tokens, asked_at);
         let profile = session.profile();
         self.inner.keeper.log_in(session);
-        Ok(profile)
+        profile
     }
 }
 

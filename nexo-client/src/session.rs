@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use nexo_core::model::{Account, AuthTokens, Profile, TokenType, User};
+use nexo_core::model::{Account, AuthTokens, Permissions, Profile, RoleRef, TokenType, User};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A login, as a program may keep it from one run to the next.
@@ -23,6 +23,8 @@ pub struct Session {
     refresh_token: SecretString,
     user: User,
     account: Account,
+    role: RoleRef,
+    permissions: Permissions,
     // Age is measured by the monotonic clock from before the tokens were asked
     // for: the wall clock may jump, and differs from the server's.
     asked_at: Instant,
@@ -42,6 +44,19 @@ impl Session {
         &self.account
     }
 
+    /// The user's role in the account, as of the newest token.
+    #[must_use]
+    pub fn role(&self) -> RoleRef {
+        self.role
+    }
+
+    /// What the role permits. A change of it is known with the next token, which
+    /// comes with the first request after it.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        self.permissions
+    }
+
     /// The tokens in the open. Store them where only your program can read.
     ///
     /// `expires_in` is what is left of the access token's life now. Time that
@@ -56,6 +71,8 @@ impl Session {
             expires_in: self.remaining(Instant::now()).as_secs(),
             user: self.user.clone(),
             account: self.account.clone(),
+            role: self.role,
+            permissions: self.permissions,
         }
     }
 
@@ -65,6 +82,8 @@ impl Session {
             refresh_token: tokens.refresh_token.into(),
             user: tokens.user,
             account: tokens.account,
+            role: tokens.role,
+            permissions: tokens.permissions,
             asked_at,
             life: Duration::from_secs(tokens.expires_in),
         }
@@ -79,7 +98,12 @@ impl Session {
     }
 
     pub(crate) fn profile(&self) -> Profile {
-        Profile { user: self.user.clone(), account: self.account.clone() }
+        Profile {
+            user: self.user.clone(),
+            account: self.account.clone(),
+            role: self.role,
+            permissions: self.permissions,
+        }
     }
 
     /// Whether the two act for the same user in the same account.

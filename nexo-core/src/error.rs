@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{ErrorCode, FieldCode, FieldError};
+use crate::model::{ErrorCode, FieldCode, FieldError, Permissions};
 
 /// What an operation of this crate answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,6 +72,17 @@ impl Error {
 
     pub(crate) fn session_ended() -> Self {
         Self::new(ErrorCode::SessionEnded, "the session was ended; log in again")
+    }
+
+    pub(crate) fn forbidden(missing: Permissions) -> Self {
+        Self::new(ErrorCode::Forbidden, format!("your role does not permit it: {missing}"))
+    }
+
+    pub(crate) fn permissions_changed() -> Self {
+        Self::new(
+            ErrorCode::PermissionsChanged,
+            "what you may do has changed; refresh the access token",
+        )
     }
 
     /// The same error of a part of what was given: its fields are told by their
@@ -163,9 +174,16 @@ impl Error {
             ErrorCode::Unauthenticated
                 | ErrorCode::TokenExpired
                 | ErrorCode::SessionEnded
+                | ErrorCode::PermissionsChanged
                 | ErrorCode::InvalidCredentials
                 | ErrorCode::InvalidRefreshToken
         )
+    }
+
+    /// The role of the user does not permit it.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == ErrorCode::Forbidden
     }
 
     /// The same call may succeed later, unchanged.

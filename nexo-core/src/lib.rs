@@ -59,6 +59,8 @@ mod error;
 #[cfg(feature = "db")]
 mod import;
 #[cfg(feature = "db")]
+mod people;
+#[cfg(feature = "db")]
 mod repo;
 #[cfg(feature = "db")]
 mod sheet;
@@ -75,6 +77,10 @@ pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_
 pub use error::{Error, Result};
 #[cfg(feature = "db")]
 pub use import::{Importer, ReportFile};
+#[cfg(feature = "auth")]
+pub use people::InvitationRepository;
+#[cfg(feature = "db")]
+pub use people::{MemberRepository, RoleRepository};
 #[cfg(feature = "db")]
 pub use repo::registered as tables;
 #[cfg(feature = "db")]

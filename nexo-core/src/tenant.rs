@@ -1,6 +1,7 @@
 //! The right to query one account's rows.
 
-use crate::model::{Account, Id, Session, User};
+use crate::error::{Error, Result};
+use crate::model::{Account, Id, Permissions, Session, User};
 
 /// Proof that the bearer acts in one account.
 ///
@@ -71,15 +72,20 @@ pub(crate) enum Actor {
         not(feature = "auth"),
         expect(dead_code, reason = "only a verified token makes one")
     )]
-    User { user: Id<User>, session: Id<Session> },
+    User { user: Id<User>, session: Id<Session>, permissions: Permissions },
     /// A job of the program itself.
     System { reason: &'static str },
 }
 
 impl TenantScope {
     #[cfg(feature = "auth")]
-    pub(crate) fn of_session(account: Id<Account>, user: Id<User>, session: Id<Session>) -> Self {
-        Self { account, actor: Actor::User { user, session } }
+    pub(crate) fn of_session(
+        account: Id<Account>,
+        user: Id<User>,
+        session: Id<Session>,
+        permissions: Permissions,
+    ) -> Self {
+        Self { account, actor: Actor::User { user, session, permissions } }
     }
 
     pub(crate) fn of_system(account: Id<Account>, reason: &'static str) -> Self {
@@ -112,6 +118,27 @@ impl TenantScope {
             Actor::User { session, .. } => Some(session),
             Actor::System { .. } => None,
         }
+    }
+
+    /// What the bearer may do; a system scope may do everything.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        match self.actor {
+            Actor::User { permissions, .. } => permissions,
+            Actor::System { .. } => Permissions::ALL,
+        }
+    }
+
+    /// Refuses what the bearer may not do.
+    ///
+    /// # Errors
+    /// `forbidden`, naming what is missing.
+    pub(crate) fn require(&self, needed: Permissions) -> Result<()> {
+        let missing = needed.without(self.permissions());
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::forbidden(missing))
     }
 
     /// Why a system scope was opened; absent for a user's.

@@ -85,6 +85,10 @@ impl Services {
         &self.authenticator
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     pub(crate) fn repository<T: Table>(&self) -> Repository<T> {
         self.database.repository()
     }

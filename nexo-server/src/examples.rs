@@ -1,8 +1,9 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    Batch, BatchMode, BatchOperation, Entity, LoginRequest, NewImport, PasswordChange,
-    ProfilePatch, RefreshRequest, RegisterRequest,
+    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, Entity, Id, Invite,
+    LoginRequest, MemberPatch, NewImport, NewRole, PasswordChange, Permission, ProfilePatch,
+    RefreshRequest, RegisterRequest, RolePatch, SwitchAccount,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -20,11 +21,45 @@ pub(crate) fn register(_: u32) -> Value {
 }
 
 pub(crate) fn login(_: u32) -> Value {
-    json(&LoginRequest { email: EMAIL.to_owned(), password: PASSWORD.to_owned() })
+    json(&LoginRequest::new(EMAIL, PASSWORD))
 }
 
 pub(crate) fn refresh(_: u32) -> Value {
     json(&RefreshRequest { refresh_token: "nxr_…".to_owned() })
+}
+
+pub(crate) fn accept_invitation(_: u32) -> Value {
+    json(&AcceptInvitation {
+        token: "nxi_…".to_owned(),
+        password: PASSWORD.to_owned(),
+        name: Some("Charles".to_owned()),
+    })
+}
+
+pub(crate) fn switch_account(_: u32) -> Value {
+    json(&SwitchAccount { account_id: Id::from_uuid(uuid::Uuid::nil()) })
+}
+
+pub(crate) fn role(number: u32) -> Value {
+    json(&NewRole {
+        name: format!("Sales {number}"),
+        description: Some("Keeps clients, and runs their projects".to_owned()),
+        permissions: Permission::ClientDelete | Permission::ProjectDelete,
+        inherits: vec![BuiltInRole::Member.into()],
+    })
+}
+
+pub(crate) fn role_patch(_: u32) -> Value {
+    json(&RolePatch { permissions: Some(Permission::ClientDelete.into()), ..RolePatch::default() })
+}
+
+pub(crate) fn member(_: u32) -> Value {
+    json(&MemberPatch { role: BuiltInRole::Manager.into() })
+}
+
+pub(crate) fn invitation(number: u32) -> Value {
+    let email = format!("charles{number}@example.com");
+    json(&Invite { email, role: BuiltInRole::Member.into() })
 }
 
 pub(crate) fn profile(_: u32) -> Value {

@@ -19,7 +19,7 @@ use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
-use crate::handlers::{auth, crud, export, health, imports, keys, search};
+use crate::handlers::{auth, crud, export, health, imports, keys, people, search};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -35,6 +35,17 @@ pub fn table() -> Vec<Route> {
             .example(examples::login),
         public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call)))
             .example(examples::refresh),
+        public(Method::POST, "/api/auth/invitations/accept", |app, call| {
+            Box::pin(auth::accept_invitation(app, call))
+        })
+        .example(examples::accept_invitation),
+        tenant(Method::GET, "/api/auth/accounts", |to, scope, _| {
+            Box::pin(auth::accounts(to, scope))
+        }),
+        tenant(Method::POST, "/api/auth/switch", |to, scope, call| {
+            Box::pin(auth::switch(to, scope, call))
+        })
+        .example(examples::switch_account),
         tenant(Method::POST, "/api/auth/logout", |to, scope, _| Box::pin(auth::logout(to, scope))),
         tenant(Method::POST, "/api/auth/logout-all", |to, scope, _| {
             Box::pin(auth::logout_everywhere(to, scope))
@@ -54,6 +65,7 @@ pub fn table() -> Vec<Route> {
             Box::pin(search::search(to, scope, call))
         }));
     }
+    table.extend(people());
     table.extend(imports());
     table.extend(crud::<Client>());
     table.extend(crud::<Department>());
@@ -63,6 +75,50 @@ pub fn table() -> Vec<Route> {
     table.extend(crud::<Project>());
     table.extend(crud::<Task>());
     table
+}
+
+/// Who is in the account, and what they may do.
+fn people() -> [Route; 12] {
+    [
+        tenant(Method::GET, "/api/roles", |to, scope, _| Box::pin(people::roles(to, scope))),
+        tenant(Method::POST, "/api/roles", |to, scope, call| {
+            Box::pin(people::create_role(to, scope, call))
+        })
+        .example(examples::role),
+        tenant(Method::GET, "/api/roles/{id}", |to, scope, call| {
+            Box::pin(people::role(to, scope, call))
+        }),
+        tenant(Method::PATCH, "/api/roles/{id}", |to, scope, call| {
+            Box::pin(people::patch_role(to, scope, call))
+        })
+        .example(examples::role_patch),
+        tenant(Method::DELETE, "/api/roles/{id}", |to, scope, call| {
+            Box::pin(people::delete_role(to, scope, call))
+        }),
+        tenant(Method::GET, "/api/members", |to, scope, call| {
+            Box::pin(people::members(to, scope, call))
+        }),
+        tenant(Method::GET, "/api/members/{id}", |to, scope, call| {
+            Box::pin(people::member(to, scope, call))
+        }),
+        tenant(Method::PATCH, "/api/members/{id}", |to, scope, call| {
+            Box::pin(people::patch_member(to, scope, call))
+        })
+        .example(examples::member),
+        tenant(Method::DELETE, "/api/members/{id}", |to, scope, call| {
+            Box::pin(people::remove_member(to, scope, call))
+        }),
+        tenant(Method::GET, "/api/invitations", |to, scope, _| {
+            Box::pin(people::invitations(to, scope))
+        }),
+        tenant(Method::POST, "/api/invitations", |to, scope, call| {
+            Box::pin(people::invite(to, scope, call))
+        })
+        .example(examples::invitation),
+        tenant(Method::DELETE, "/api/invitations/{id}", |to, scope, call| {
+            Box::pin(people::withdraw(to, scope, call))
+        }),
+    ]
 }
 
 /// The routes of imports, each under its full and its short path.

@@ -75,6 +75,12 @@ impl Error {
         self.code() == Some(ErrorCode::NotFound)
     }
 
+    /// The user's role does not permit it.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == Some(ErrorCode::Forbidden)
+    }
+
     /// It collides with what is stored: an e-mail address that is taken.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
@@ -170,7 +176,14 @@ impl Error {
     /// status 401 say that a refresh is of no use.
     pub(crate) fn is_stale_token(&self) -> bool {
         self.status() == Some(StatusCode::UNAUTHORIZED)
-            && matches!(self.code(), Some(ErrorCode::Unauthenticated | ErrorCode::TokenExpired))
+            && matches!(
+                self.code(),
+                Some(
+                    ErrorCode::Unauthenticated
+                        | ErrorCode::TokenExpired
+                        | ErrorCode::PermissionsChanged
+                )
+            )
     }
 
     /// It is certain that the server has not begun to execute the request.

@@ -12,9 +12,10 @@ use super::keys::{self, KeyRing};
 use super::password::Passwords;
 use super::secret::RefreshToken;
 use super::token::Tokens;
-use crate::db::{Database, Identity};
+use crate::db::{Database, Identity, translate};
 use crate::error::{Error, Result};
-use crate::model::{Account, AuthTokens, ErrorCode, TokenType, User};
+use crate::model::{Account, AuthTokens, ErrorCode, Id, Permissions, Session, TokenType, User};
+use crate::people::read_role;
 use crate::tenant::TenantScope;
 
 /// How old the ring of keys may get before it is read again: the time within
@@ -127,20 +128,28 @@ impl Authenticator {
         &self.0.passwords
     }
 
+    /// The tokens of a session, of whose account a row tells, from column `at`
+    /// on: `id, name, role, role_id, permissions`.
     pub(super) fn tokens_for(
         &self,
-        scope: &TenantScope,
+        session: Id<Session>,
         refresh: &RefreshToken,
         user: User,
-        account: Account,
+        row: &Row,
+        at: usize,
     ) -> Result<AuthTokens> {
+        let account = row_account(row, at);
+        let permissions = Permissions::from_bits(row.get(at + 4));
+        let scope = TenantScope::of_session(account.id, user.id, session, permissions);
         Ok(AuthTokens {
-            access_token: self.0.tokens.sign(&self.ring(), scope)?,
+            access_token: self.0.tokens.sign(&self.ring(), &scope)?,
             refresh_token: refresh.expose(),
             token_type: TokenType::Bearer,
             expires_in: self.0.tokens.ttl().as_secs(),
             user,
             account,
+            role: read_role(row, at + 2).map_err(translate)?,
+            permissions,
         })
     }
 

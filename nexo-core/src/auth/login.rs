@@ -1,14 +1,15 @@
 //! Registering, logging in and logging out.
 
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::authenticator::{Authenticator, row_account, row_user};
+use super::authenticator::{Authenticator, row_user};
 use super::config::Peer;
 use super::secret::RefreshToken;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
-use crate::db::{Access, Call};
+use crate::db::{Call, Mode};
 use crate::error::{Error, Result};
 use crate::model::{
     Account, AuthTokens, ErrorCode, Id, LoginRequest, RegisterRequest, Session, User, Validate,
@@ -16,10 +17,10 @@ use crate::model::{
 };
 use crate::tenant::TenantScope;
 
-const ADD_USER: &str =
+pub(super) const ADD_USER: &str =
     "insert into nexo.users (id, email, name, password_hash) values ($1, $2, $3, $4)
      returning id, email, name, created_at";
-const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2) returning id, name";
+const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2)";
 const ADD_MEMBERSHIP: &str =
     "insert into nexo.memberships (account_id, user_id, role) values ($1, $2, 'owner')";
 
@@ -27,33 +28,35 @@ const FIND_USER: &str =
     "select id, email, name, created_at, password_hash from nexo.users where email = $1";
 /// Holds the password as it was verified until the session is there, so that a
 /// change of it either prevents the session or ends it.
-const STILL_VERIFIED: &str =
+pub(super) const STILL_VERIFIED: &str =
     "select id from nexo.users where id = $1 and password_hash = $2 for share";
 const REHASH: &str = "update nexo.users set password_hash = $3
      where id = $1 and password_hash = $2 and $3::text is not null";
 
-/// The session is for the account that the user joined first.
+/// The session is for this account, or the one that the user joined first.
 /// `$1` user, `$2` session, `$3` seconds of life, `$4` address, `$5` agent,
-/// `$6` the password's hash, without which there is none.
-const ADD_SESSION: &str =
+/// `$6` the password's hash, without which there is none, `$7` account or null.
+pub(super) const ADD_SESSION: &str =
     "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
      select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5
      from nexo.memberships m join nexo.users u on u.id = m.user_id
-     where m.user_id = $1 and u.password_hash = $6
+     where m.user_id = $1 and u.password_hash = $6 and ($7::uuid is null or m.account_id = $7)
      order by m.created_at, m.account_id limit 1";
 /// `$1` user, `$2` session, `$3` token, `$4` seconds of life.
-const ADD_REFRESH_TOKEN: &str =
+pub(super) const ADD_REFRESH_TOKEN: &str =
     "insert into nexo.refresh_tokens (account_id, session_id, user_id, token_hash, expires_at)
      select account_id, id, user_id, $3, now() + $4 * interval '1 second'
      from nexo.sessions where user_id = $1 and id = $2";
-const FIND_ACCOUNT: &str =
-    "select a.id, a.name from nexo.sessions s join nexo.accounts a on a.id = s.account_id
+pub(super) const FIND_ACCOUNT: &str = "select a.id, a.name, m.role, m.role_id, s.permissions
+     from nexo.sessions s join nexo.accounts a on a.id = s.account_id
+     join nexo.memberships m on m.account_id = s.account_id and m.user_id = s.user_id
      where s.user_id = $1 and s.id = $2";
 /// Sessions that ended long ago, with their tokens.
 const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
-const END_SESSION: &str = "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
+pub(super) const END_SESSION: &str =
+    "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
      where user_id = $1 and id = $2 and revoked_at is null";
 const END_ALL_SESSIONS: &str =
     "update nexo.sessions set revoked_at = now(), revoked_for = 'logout_everywhere'
@@ -73,7 +76,7 @@ impl Authenticator {
         let hash = self.passwords().accept("password", &request.password, context).await?;
 
         let (user, account) = (Id::<User>::new(), Id::<Account>::new());
-        let start = Start::new(self, user, peer)?;
+        let start = Start::new(self, user, Some(account), peer)?;
         let calls = [
             Call { sql: ADD_USER, params: &[&user, &email, &request.name, &hash], plan: Once },
             Call { sql: ADD_ACCOUNT, params: &[&account, &request.account_name], plan: Once },
@@ -81,15 +84,17 @@ impl Authenticator {
             Call { sql: ADD_SESSION, params: &start.session_params(&hash), plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
             Call { sql: throttle::KNOWN, params: &[&Attempt::new(&email, peer).here], plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run(Access::Write, Some(user), &calls).await;
+        let rows = self.identity().run(Mode::Write, Some(user), &calls).await;
         let rows =
             rows.map_err(|error| if is_duplicate(&error) { email_taken(error) } else { error })?;
-        start.finish(self, row_user(&rows[0][0], 0), row_account(&rows[1][0], 0))
+        let account = rows.last().and_then(|rows| rows.first()).ok_or_else(Error::session_ended)?;
+        start.finish(self, row_user(&rows[0][0], 0), account)
     }
 
-    /// Logs in with e-mail address and password, to the account that the user
-    /// joined first.
+    /// Logs in with e-mail address and password, to the account that is asked
+    /// for or the one that the user joined first.
     ///
     /// # Errors
     /// `invalid_credentials`, the same and in the same time whether the
@@ -110,7 +115,7 @@ impl Authenticator {
         };
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
-        let start = Start::new(self, user.id, peer)?;
+        let start = Start::new(self, user.id, request.account_id, peer)?;
         let calls = [
             Call { sql: STILL_VERIFIED, params: &[&user.id, &verified], plan: Once },
             Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed], plan: Once },
@@ -122,12 +127,12 @@ impl Authenticator {
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run(Access::Write, Some(user.id), &calls).await?;
+        let rows = self.identity().run(Mode::Write, Some(user.id), &calls).await?;
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(|| {
             // The password was changed a moment ago, or the user left.
             Error::new(ErrorCode::InvalidCredentials, "the e-mail address or the password is wrong")
         })?;
-        start.finish(self, user, row_account(account, 0))
+        start.finish(self, user, account)
     }
 
     /// Ends the session of the scope.
@@ -137,7 +142,7 @@ impl Authenticator {
     pub async fn logout(&self, scope: &TenantScope) -> Result<()> {
         let end =
             Call { sql: END_SESSION, params: &[&scope.user_id(), &scope.session_id()], plan: Once };
-        self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
+        self.identity().run_alive(Mode::Write, scope, &[end]).await.map(drop)
     }
 
     /// Ends every session of the user, in every account.
@@ -146,7 +151,7 @@ impl Authenticator {
     /// As [`logout`](Self::logout).
     pub async fn logout_everywhere(&self, scope: &TenantScope) -> Result<()> {
         let end = Call { sql: END_ALL_SESSIONS, params: &[&scope.user_id()], plan: Once };
-        self.identity().run_alive(Access::Write, scope, &[end]).await.map(drop)
+        self.identity().run_alive(Mode::Write, scope, &[end]).await.map(drop)
     }
 
     async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
@@ -156,16 +161,17 @@ impl Authenticator {
         let mut calls = params.calls().to_vec();
         let find: [&(dyn ToSql + Sync); 1] = [&email];
         calls.push(Call { sql: FIND_USER, params: &find, plan: Once });
-        let rows = self.identity().run(Access::Write, None, &calls).await?;
+        let rows = self.identity().run(Mode::Write, None, &calls).await?;
         Attempt::judge(&rows)?;
         Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(4))))
     }
 }
 
 /// A session that is about to start.
-struct Start {
-    user: Id<User>,
-    session: Id<Session>,
+pub(super) struct Start {
+    pub(super) user: Id<User>,
+    pub(super) session: Id<Session>,
+    account: Option<Id<Account>>,
     token: RefreshToken,
     hash: Vec<u8>,
     session_life: f64,
@@ -175,11 +181,18 @@ struct Start {
 }
 
 impl Start {
-    fn new(authenticator: &Authenticator, user: Id<User>, peer: &Peer) -> Result<Self> {
+    /// Of this user; in this account, or in the one joined first.
+    pub(super) fn new(
+        authenticator: &Authenticator,
+        user: Id<User>,
+        account: Option<Id<Account>>,
+        peer: &Peer,
+    ) -> Result<Self> {
         let token = RefreshToken::generate(user)?;
         Ok(Self {
             user,
             session: Id::new(),
+            account,
             hash: token.hash().to_vec(),
             token,
             session_life: authenticator.config().session_ttl.as_secs_f64(),
@@ -189,29 +202,49 @@ impl Start {
         })
     }
 
-    fn session_params<'a>(&'a self, password_hash: &'a String) -> [&'a (dyn ToSql + Sync); 6] {
-        [&self.user, &self.session, &self.session_life, &self.ip, &self.agent, password_hash]
+    pub(super) fn session_params<'a>(
+        &'a self,
+        password_hash: &'a String,
+    ) -> [&'a (dyn ToSql + Sync); 7] {
+        let Self { user, session, session_life, ip, agent, account, .. } = self;
+        [user, session, session_life, ip, agent, password_hash, account]
     }
 
-    fn token_params(&self) -> [&(dyn ToSql + Sync); 4] {
+    pub(super) fn switch_params<'a>(
+        &'a self,
+        before: &'a Option<Id<Session>>,
+    ) -> [&'a (dyn ToSql + Sync); 6] {
+        let Self { user, session, ip, agent, account, .. } = self;
+        [user, session, ip, agent, account, before]
+    }
+
+    pub(super) fn token_params(&self) -> [&(dyn ToSql + Sync); 4] {
         [&self.user, &self.session, &self.hash, &self.token_life]
     }
 
-    fn finish(
+    pub(super) fn finish(
         &self,
         authenticator: &Authenticator,
         user: User,
-        account: Account,
+        found: &Row,
     ) -> Result<AuthTokens> {
-        let scope = TenantScope::of_session(account.id, user.id, self.session);
-        authenticator.tokens_for(&scope, &self.token, user, account)
+        authenticator.tokens_for(self.session, &self.token, user, found, 0)
     }
 }
 
-fn is_duplicate(error: &Error) -> bool {
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    has_state(error, &SqlState::UNIQUE_VIOLATION)
+}
+
+/// What statements fail with that must change a row and found none.
+pub(super) fn is_division_by_zero(error: &Error) -> bool {
+    has_state(error, &SqlState::DIVISION_BY_ZERO)
+}
+
+fn has_state(error: &Error, state: &SqlState) -> bool {
     let cause = std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<tokio_postgres::Error>());
-    cause.and_then(tokio_postgres::Error::code) == Some(&SqlState::UNIQUE_VIOLATION)
+    cause.and_then(tokio_postgres::Error::code) == Some(state)
 }
 
 /// This tells that the address is registered. An API that answers a new user

@@ -7,14 +7,17 @@
 
 mod authenticator;
 mod config;
+mod invitation;
 mod keys;
 mod login;
 mod password;
 mod profile;
 mod refresh;
 mod secret;
+mod switch;
 mod throttle;
 mod token;
 
 pub use authenticator::Authenticator;
 pub use config::{AuthConfig, Peer};
+pub(crate) use secret::InvitationToken;

@@ -1,21 +1,24 @@
 //! The user's own data: reading it, changing it, changing the password.
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::config::Peer;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
-use crate::db::{Access, Call};
+use crate::db::{Call, Mode, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    ErrorCode, FieldCode, FieldError, PasswordChange, Profile, ProfilePatch, Validate,
+    ErrorCode, FieldCode, FieldError, PasswordChange, Permissions, Profile, ProfilePatch, Validate,
 };
+use crate::people::read_role;
 use crate::tenant::TenantScope;
 
 /// `$1` user, `$2` account.
-const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name
-     from nexo.users u cross join nexo.accounts a where u.id = $1 and a.id = $2";
+const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name, m.role, m.role_id, m.permissions
+     from nexo.users u join nexo.memberships m on m.user_id = u.id join nexo.accounts a on a.id = m.account_id
+     where u.id = $1 and a.id = $2";
 const CHANGE: &str =
     "update nexo.users set name = coalesce($2, name), updated_at = now() where id = $1";
 
@@ -28,6 +31,15 @@ const END_OTHER_SESSIONS: &str =
      where user_id = $1 and id <> $2 and revoked_at is null
        and exists (select from nexo.users where id = $1 and password_hash = $3)";
 
+fn profile(row: &Row) -> Result<Profile> {
+    Ok(Profile {
+        user: row_user(row, 0),
+        account: row_account(row, 4),
+        role: read_role(row, 6).map_err(translate)?,
+        permissions: Permissions::from_bits(row.get(8)),
+    })
+}
+
 impl Authenticator {
     /// The user and the account of the scope.
     ///
@@ -35,9 +47,9 @@ impl Authenticator {
     /// `session_ended`.
     pub async fn profile(&self, scope: &TenantScope) -> Result<Profile> {
         let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()], plan: Once };
-        let rows = self.identity().run_alive(Access::Read, scope, &[read]).await?;
+        let rows = self.identity().run_alive(Mode::Read, scope, &[read]).await?;
         let row = rows[0].first().ok_or_else(Error::session_ended)?;
-        Ok(Profile { user: row_user(row, 0), account: row_account(row, 4) })
+        profile(row)
     }
 
     /// Changes the user's own data.
@@ -55,9 +67,9 @@ impl Authenticator {
             Call { sql: CHANGE, params: &[&user, &patch.name], plan: Once },
             Call { sql: READ, params: &[&user, &scope.account_id()], plan: Once },
         ];
-        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         let row = rows[1].first().ok_or_else(Error::session_ended)?;
-        Ok(Profile { user: row_user(row, 0), account: row_account(row, 4) })
+        profile(row)
     }
 
     /// Changes the password, given the current one, and ends every other
@@ -82,7 +94,7 @@ impl Authenticator {
         let mut calls = params.calls().to_vec();
         let read: [&(dyn ToSql + Sync); 1] = [&user];
         calls.push(Call { sql: READ_PASSWORD, params: &read, plan: Once });
-        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         Attempt::judge(&rows)?;
         let row = rows[throttle::STATEMENTS].first().ok_or_else(Error::session_ended)?;
         let (email, name, stored): (String, String, String) = (row.get(0), row.get(1), row.get(2));
@@ -112,7 +124,7 @@ impl Authenticator {
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
         ];
-        let rows = self.identity().run_alive(Access::Write, scope, &calls).await?;
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         if rows[0].is_empty() {
             return Err(Error::new(
                 ErrorCode::Conflict,

@@ -3,13 +3,12 @@
 //! All of it is one transaction in one round trip, so that whatever happens on
 //! the way, either everybody sees the rotation or nobody.
 
-use super::authenticator::{Authenticator, row_account, row_user};
+use super::authenticator::{Authenticator, row_user};
 use super::secret::{RefreshToken, random};
 use crate::db::Plan::Once;
-use crate::db::{Access, Call};
+use crate::db::{Call, Mode};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, ErrorCode, Id, RefreshRequest, Session};
-use crate::tenant::TenantScope;
 
 /// Marks the token as used, if it is good and nobody was first.
 /// `$1` user, `$2` token, `$3` nonce, `$4` successor.
@@ -46,11 +45,13 @@ const REVOKE_REUSED: &str = "update nexo.sessions s
 
 /// What came of it: the nonce that whoever was first has left.
 const OUTCOME: &str =
-    "select u.id, u.email, u.name, u.created_at, a.id, a.name, s.id, t.successor_nonce
+    "select u.id, u.email, u.name, u.created_at, a.id, a.name,
+            m.role, m.role_id, s.permissions, s.id, t.successor_nonce
      from nexo.refresh_tokens t
      join nexo.sessions s on s.user_id = t.user_id and s.account_id = t.account_id and s.id = t.session_id
      join nexo.users u on u.id = t.user_id
      join nexo.accounts a on a.id = t.account_id
+     join nexo.memberships m on m.account_id = t.account_id and m.user_id = t.user_id
      where t.user_id = $1 and t.token_hash = $2 and t.successor_nonce is not null
        and s.revoked_at is null and s.expires_at > clock_timestamp()";
 
@@ -78,17 +79,15 @@ impl Authenticator {
             Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace], plan: Once },
             Call { sql: OUTCOME, params: &[&user, &hash], plan: Once },
         ];
-        let rows = self.identity().run(Access::Write, Some(user), &calls).await?;
+        let rows = self.identity().run(Mode::Write, Some(user), &calls).await?;
 
         if let Some(revoked) = rows[2].first() {
             let session: Id<Session> = revoked.get(0);
             tracing::warn!(%user, %session, "refresh token reused: session revoked");
         }
         let row = rows[3].first().ok_or_else(refused)?;
-        let (user, account) = (row_user(row, 0), row_account(row, 4));
-        let scope = TenantScope::of_session(account.id, user.id, row.get(6));
-        let stored_nonce: Vec<u8> = row.get(7);
-        self.tokens_for(&scope, &token.successor(&stored_nonce), user, account)
+        let stored_nonce: Vec<u8> = row.get(10);
+        self.tokens_for(row.get(9), &token.successor(&stored_nonce), row_user(row, 0), row, 4)
     }
 }
 

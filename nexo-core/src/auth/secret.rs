@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, Id, User};
+use crate::model::{Account, ErrorCode, Id, User};
 
 pub(super) fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
@@ -47,19 +47,12 @@ impl RefreshToken {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        let (user, secret) = bytes.split_at_checked(16)?;
-        Some(Self {
-            user: Id::from_uuid(Uuid::from_slice(user).ok()?),
-            secret: secret.try_into().ok()?,
-        })
+        let (user, secret) = read(PREFIX, text)?;
+        Some(Self { user: Id::from_uuid(user), secret })
     }
 
     pub(super) fn expose(&self) -> String {
-        let mut bytes = Vec::with_capacity(48);
-        bytes.extend_from_slice(self.user.as_uuid().as_bytes());
-        bytes.extend_from_slice(&self.secret);
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        write(PREFIX, self.user.as_uuid(), &self.secret)
     }
 
     /// What is stored in its place.
@@ -74,6 +67,49 @@ impl RefreshToken {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
         Self { user: self.user, secret: to_array(hmac::sign(&key, nonce).as_ref()) }
     }
+}
+
+/// The token of an invitation: 256 random bits, and the account whose
+/// invitations to look among, which is a claim like any other until the hash is
+/// found there.
+pub(crate) struct InvitationToken {
+    pub(super) account: Id<Account>,
+    secret: [u8; 32],
+}
+
+const INVITATION: &str = "nxi_";
+
+impl InvitationToken {
+    pub(crate) fn generate(account: Id<Account>) -> Result<Self> {
+        Ok(Self { account, secret: random()? })
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (account, secret) = read(INVITATION, text)?;
+        Some(Self { account: Id::from_uuid(account), secret })
+    }
+
+    pub(crate) fn expose(&self) -> String {
+        write(INVITATION, self.account.as_uuid(), &self.secret)
+    }
+
+    /// What is stored in its place.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        hash(&[b"nexo invitation token", &self.secret])
+    }
+}
+
+fn read(prefix: &str, text: &str) -> Option<(Uuid, [u8; 32])> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
+    let (owner, secret) = bytes.split_at_checked(16)?;
+    Some((Uuid::from_slice(owner).ok()?, secret.try_into().ok()?))
+}
+
+fn write(prefix: &str, owner: &Uuid, secret: &[u8; 32]) -> String {
+    let mut bytes = Vec::with_capacity(48);
+    bytes.extend_from_slice(owner.as_bytes());
+    bytes.extend_from_slice(secret);
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::KeyRing;
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Id, Session, User};
+use crate::model::{Account, ErrorCode, Id, Permissions, Session, User};
 use crate::tenant::TenantScope;
 
 /// Longer than any token of ours.
@@ -41,6 +41,8 @@ struct Claims {
     sub: Id<User>,
     account_id: Id<Account>,
     session_id: Id<Session>,
+    /// The mask of what the user may do.
+    permissions: i64,
     iat: u64,
     nbf: u64,
     exp: u64,
@@ -87,6 +89,7 @@ impl Tokens {
             sub: user,
             account_id: scope.account_id(),
             session_id: session,
+            permissions: scope.permissions().bits(),
             iat: now,
             nbf: now,
             exp: now + self.ttl.as_secs(),
@@ -134,7 +137,9 @@ impl Tokens {
         if claims.iat > now() + LEEWAY {
             return Err(refused());
         }
-        let scope = TenantScope::of_session(claims.account_id, claims.sub, claims.session_id);
+        let permissions = Permissions::from_bits(claims.permissions);
+        let scope =
+            TenantScope::of_session(claims.account_id, claims.sub, claims.session_id, permissions);
         let verified = Verified { scope: scope.clone(), expires: claims.exp, kid: kid.to_owned() };
         self.verified.insert(token.into(), Arc::new(verified));
         Ok(scope)

@@ -95,7 +95,7 @@ const OBJECTS: &[Check] = &[
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
                 and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
-                and not exists (select from pg_policy p where p.polrelid = c.oid)",
+                and not exists (select from pg_policy p where p.polrelid = c.oid and p.polpermissive)",
     },
     Check {
         finding: "is a policy that does not ask for the account or the user, or lets write what it does not show",
@@ -148,7 +148,8 @@ const OBJECTS: &[Check] = &[
         finding: "can be read or written by nexo_auth and is not identity; revoke that",
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-                and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts')
+                and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts',
+                    'roles', 'invitations')
                 and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
                      or has_table_privilege('nexo_auth', c.oid, 'delete'))",
     },
@@ -213,6 +214,31 @@ const OBJECTS: &[Check] = &[
                         format('RETURN (NULLIF(current_setting(%L::text, true), ''''::text))::uuid', made.setting))",
     },
     Check {
+        finding: "is a function of what may be done and must be STABLE and as the migrations made it",
+        sql: "select p.oid::regprocedure::text from pg_proc p
+              join (values
+                    ('may', 'RETURN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed)'),
+                    ('account_that_may', 'RETURN CASE WHEN nexo.may(needed) THEN nexo.current_account() ELSE NULL::uuid END')
+                ) as made (name, body) on made.name = p.proname
+              where p.pronamespace = 'nexo'::regnamespace
+                and (p.provolatile <> 's' or pg_get_function_sqlbody(p.oid) is distinct from made.body)",
+    },
+    Check {
+        // A session and an idempotency key are the caller's own, whatever they may.
+        finding: "is open to nexo_app whatever the scope may; give it a restrictive policy for each command",
+        sql: "select format('%s for %s', c.oid::regclass, command.name) from pg_class c
+              cross join (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd')) as command (name, letter)
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
+                and c.relname not in ('sessions', 'idempotency_keys')
+                and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
+                and case when command.name = 'delete' then has_table_privilege('nexo_app', c.oid, 'delete')
+                    else has_any_column_privilege('nexo_app', c.oid, command.name) end
+                and not exists (select from pg_policy p
+                    where p.polrelid = c.oid and not p.polpermissive and p.polcmd::text in (command.letter, '*')
+                      and pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) ~ 'nexo\\.(account_that_)?may\\(|^false$'
+                      and (0 = any(p.polroles) or (select oid from pg_roles where rolname = 'nexo_app') = any(p.polroles)))",
+    },
+    Check {
         finding: "is a foreign key between accounts' tables without account_id",
         sql: "select format('%s on %s', k.conname, k.conrelid::regclass) from pg_constraint k
               join pg_class c on c.oid = k.conrelid
@@ -224,7 +250,8 @@ const OBJECTS: &[Check] = &[
                     where pair.here = own.attnum and pair.there = other.attnum)",
     },
     Check {
-        // What nexo_app cannot write is identity: kept by user, not by account.
+        // Identity is kept by user too: what nexo_app cannot write, and the two tables
+        // of which it changes what members may.
         finding: "is an index of an accounts' table that does not lead with account_id",
         sql: "select i.indexrelid::regclass::text from pg_index i
               join pg_class c on c.oid = i.indrelid
@@ -236,7 +263,8 @@ const OBJECTS: &[Check] = &[
                 and not (not i.indisunique
                          and pg_get_indexdef(i.indexrelid) like '% USING gin (nexo.search_document(account_id, id, %')
                 and (i.indkey[0] is distinct from by_user.attnum
-                     or has_any_column_privilege('nexo_app', c.oid, 'insert, update'))",
+                     or c.relname not in ('memberships', 'sessions')
+                        and has_any_column_privilege('nexo_app', c.oid, 'insert, update'))",
     },
 ];
 

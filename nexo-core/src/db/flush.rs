@@ -11,6 +11,7 @@ use tokio_postgres::{Error as PgError, Row, Statement};
 use super::in_order::in_order;
 use super::sqlstate::translate;
 use crate::error::Result;
+use crate::model::Permissions;
 
 /// Parameters of a statement, in order.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -87,18 +88,36 @@ impl Ready<'_> {
 
 /// Whether a transaction may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(crate) enum Mode {
     Read,
     Write,
 }
 
-impl Access {
+impl Mode {
     pub(crate) const fn begin(self) -> &'static str {
         match self {
             // One snapshot, so that a page, its count and what comes with it agree.
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Self::Write => "BEGIN",
         }
+    }
+}
+
+/// What statements do to an account's rows, and what must be permitted for it.
+/// No statement runs in a scope without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) mode: Mode,
+    pub(crate) needs: Permissions,
+}
+
+impl Access {
+    pub(crate) fn read(needs: impl Into<Permissions>) -> Self {
+        Self { mode: Mode::Read, needs: needs.into() }
+    }
+
+    pub(crate) fn write(needs: impl Into<Permissions>) -> Self {
+        Self { mode: Mode::Write, needs: needs.into() }
     }
 }
 
@@ -117,14 +136,14 @@ pub(crate) struct FlushError {
 pub(crate) async fn flush(
     connection: &ClientWrapper,
     opening: &str,
-    access: Access,
+    mode: Mode,
     calls: &[Ready<'_>],
 ) -> Result<Vec<Vec<Row>>, FlushError> {
-    match access {
-        Access::Write => send(connection, Some(opening), calls, Some("COMMIT")).await,
+    match mode {
+        Mode::Write => send(connection, Some(opening), calls, Some("COMMIT")).await,
         // Rows that were read are good whether or not COMMIT has been answered,
         // so a reader does not wait for it.
-        Access::Read => {
+        Mode::Read => {
             let commit = async {
                 enqueue(connection.batch_execute("COMMIT"));
                 Ok(())

@@ -24,6 +24,8 @@ pub use once::{IdempotencyKey, Once};
 pub use open::Database;
 pub use unit_of_work::UnitOfWork;
 
+#[cfg(feature = "auth")]
+pub(crate) use flush::Mode;
 pub(crate) use flush::{Access, Call, Plan};
 pub(crate) use groups::AfterFailure;
 #[cfg(feature = "auth")]

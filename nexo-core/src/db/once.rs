@@ -12,7 +12,7 @@ use super::scoped::{Executor, Scoped};
 use super::sqlstate::translate;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
-use crate::model::ErrorCode;
+use crate::model::{ErrorCode, Permissions};
 use crate::tenant::TenantScope;
 
 /// Fails with a unique violation when the key is there, which aborts the
@@ -156,7 +156,7 @@ async fn recall<R: DeserializeOwned>(
     let user = owner_of_key(scope);
     let params: [&(dyn ToSql + Sync); 2] = [&user, &key.key];
     let scoped = Scoped { pool, scope };
-    let found = scoped.run(Access::Read, &[Call::new(RECALL, &params)]).await?;
+    let found = scoped.run(Access::read(Permissions::NONE), &[Call::new(RECALL, &params)]).await?;
     let Some(row) = found[0].first() else {
         return Err(Error::new(
             ErrorCode::Conflict,

@@ -5,19 +5,20 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::flush::{Access, Call, FlushError, flush, prepare};
+use super::flush::{Access, Call, FlushError, Mode, flush, prepare};
 use super::pool::acquire;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, Id};
 use crate::tenant::{Actor, TenantScope};
 
-/// Fails with a division by zero when the session is not alive, which aborts
-/// the transaction and with it every statement of the same flush.
+/// Fails with a division by zero when the session is not alive, and with the
+/// logarithm of zero when it has other permissions than the token says, which
+/// aborts the transaction and with it every statement of the same flush.
 ///
 /// It stands inline because the same expression inside of a function halves
 /// the throughput.
-pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*) from nexo.sessions \
+pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*), ln(count(*) filter (where permissions = $4)) from nexo.sessions \
      where account_id = $1 and id = $2 and user_id = $3 and revoked_at is null and expires_at > now()";
 
 /// Something that runs statements inside of a scope. Calls come without the
@@ -25,6 +26,7 @@ pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*) from nexo.session
 pub(crate) trait Executor: Sync {
     fn scope(&self) -> &TenantScope;
 
+    /// Runs the calls, unless the scope lacks what they need.
     fn run(
         &self,
         access: Access,
@@ -44,27 +46,29 @@ impl Executor for Scoped<'_> {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        self.scope.require(access.needs)?;
         let connection = acquire(self.pool).await?;
         let account = self.scope.account_id();
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
-        let opening = opening(self.scope, access);
+        let opening = opening(self.scope, access.mode);
         match self.scope.actor() {
             Actor::System { .. } => {
                 let prepared = prepare(&connection, &calls).await?;
-                flush(&connection, &opening, access, &prepared)
+                flush(&connection, &opening, access.mode, &prepared)
                     .await
                     .map_err(|failed| translate(failed.error))
             }
-            Actor::User { user, session } => {
-                let alive: [&(dyn ToSql + Sync); 3] = [&account, &session, &user];
+            Actor::User { user, session, permissions } => {
+                let permissions = permissions.bits();
+                let alive: [&(dyn ToSql + Sync); 4] = [&account, &session, &user, &permissions];
                 let mut guarded = Vec::with_capacity(calls.len() + 1);
                 guarded.push(Call::new(SESSION_IS_ALIVE, &alive));
                 guarded.extend_from_slice(&calls);
                 let prepared = prepare(&connection, &guarded).await?;
                 let mut rows =
-                    flush(&connection, &opening, access, &prepared).await.map_err(explain)?;
+                    flush(&connection, &opening, access.mode, &prepared).await.map_err(explain)?;
                 rows.remove(0);
                 Ok(rows)
             }
@@ -72,9 +76,14 @@ impl Executor for Scoped<'_> {
     }
 }
 
-pub(super) fn opening(scope: &TenantScope, access: Access) -> String {
-    // A formatted UUID and nothing else: it cannot carry SQL.
-    format!("{}; SET LOCAL nexo.account_id = '{}'", access.begin(), scope.account_id())
+pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
+    // A formatted UUID, a number and nothing else: they cannot carry SQL.
+    format!(
+        "{}; SET LOCAL nexo.account_id = '{}'; SET LOCAL nexo.permissions = {}",
+        mode.begin(),
+        scope.account_id(),
+        scope.permissions().bits()
+    )
 }
 
 /// A call and its parameters with the account before them.
@@ -93,6 +102,11 @@ pub(super) fn bind<'a>(account: &'a Id<Account>, calls: &[Call<'a>]) -> Vec<Boun
 
 /// A failure of the flush whose first call is the session check.
 pub(super) fn explain(failed: FlushError) -> Error {
-    let dead = failed.position == 1 && failed.error.code() == Some(&SqlState::DIVISION_BY_ZERO);
-    if dead { Error::session_ended() } else { translate(failed.error) }
+    match failed.error.code() {
+        Some(&SqlState::DIVISION_BY_ZERO) if failed.position == 1 => Error::session_ended(),
+        Some(&SqlState::INVALID_ARGUMENT_FOR_LOG) if failed.position == 1 => {
+            Error::permissions_changed()
+        }
+        _ => translate(failed.error),
+    }
 }

@@ -9,6 +9,10 @@ use super::constraint;
 use crate::error::Error;
 use crate::model::ErrorCode;
 
+/// Raised by triggers of roles and memberships.
+const BEYOND: &str = "NX403";
+const LAST_OWNER: &str = "NX409";
+
 const SOON: Duration = Duration::from_secs(1);
 
 /// What a database error means to a caller. The text never names a table, a
@@ -44,6 +48,10 @@ pub(crate) fn translate(error: PgError) -> Error {
     } else if *state == SqlState::PROGRAM_LIMIT_EXCEEDED {
         // Raised by the search of a list.
         Error::new(ErrorCode::InvalidQuery, "q finds more than 10,000 records; add a word")
+    } else if state.code() == BEYOND {
+        Error::new(ErrorCode::Forbidden, "it is beyond what you may do yourself")
+    } else if state.code() == LAST_OWNER {
+        Error::new(ErrorCode::Conflict, "an account has an owner; make somebody else one first")
     } else if *state == SqlState::QUERY_CANCELED {
         Error::new(ErrorCode::Timeout, "the database took too long")
     } else if is_unavailable(state) {

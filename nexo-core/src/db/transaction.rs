@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::flush::{Access, Call, FlushError, enqueue, prepare, send};
+use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
@@ -15,6 +15,7 @@ use super::pool::acquire;
 use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
 use crate::error::Result;
+use crate::model::{Id, Permissions, Session, User};
 use crate::tenant::{Actor, TenantScope};
 
 /// What was answered to the statements of one step.
@@ -76,9 +77,11 @@ impl Transaction {
     /// costs another round trip.
     pub(crate) async fn run_each(
         &self,
+        needs: Permissions,
         groups: &[Vec<Call<'_>>],
         after_failure: AfterFailure,
     ) -> Result<Vec<Result<Answered>>> {
+        self.scope.require(needs)?;
         let account = self.scope.account_id();
         let bound: Vec<_> = groups.iter().map(|group| bind(&account, group)).collect();
         let mut ready = Vec::with_capacity(bound.len());
@@ -92,7 +95,7 @@ impl Transaction {
         let opening =
             prepare(&self.connection, &opening.iter().map(Prefix::call).collect::<Vec<_>>())
                 .await?;
-        let begin = begins.then(|| self::opening(&self.scope, Access::Write));
+        let begin = begins.then(|| self::opening(&self.scope, Mode::Write));
         self.begun.store(true, Ordering::Relaxed);
 
         let mut run = GroupRun::new(&ready, after_failure);
@@ -137,8 +140,7 @@ impl Transaction {
 
 /// What the first flush asks before anything else.
 struct Guard<'a> {
-    session:
-        Option<(crate::model::Id<crate::model::Session>, crate::model::Id<crate::model::User>)>,
+    session: Option<(Id<Session>, Id<User>, i64)>,
     claim: Option<&'a Claim>,
 }
 
@@ -156,7 +158,9 @@ impl Prefix<'_> {
 impl<'a> Guard<'a> {
     fn of(transaction: &'a Transaction, begins: bool) -> Self {
         let session = match transaction.scope.actor() {
-            Actor::User { user, session } if begins => Some((session, user)),
+            Actor::User { user, session, permissions } if begins => {
+                Some((session, user, permissions.bits()))
+            }
             _ => None,
         };
         Self { session, claim: transaction.claim.as_ref().filter(|_| begins) }
@@ -164,8 +168,9 @@ impl<'a> Guard<'a> {
 
     fn calls<'b>(&'b self, account: &'b (dyn ToSql + Sync)) -> Vec<Prefix<'b>> {
         let mut calls = Vec::new();
-        if let Some((session, user)) = &self.session {
-            calls.push(Prefix { sql: SESSION_IS_ALIVE, params: vec![account, session, user] });
+        if let Some((session, user, permissions)) = &self.session {
+            let params: Vec<&(dyn ToSql + Sync)> = vec![account, session, user, permissions];
+            calls.push(Prefix { sql: SESSION_IS_ALIVE, params });
         }
         for (sql, params) in self.claim.iter().flat_map(|claim| claim.make(account)) {
             calls.push(Prefix { sql, params });
@@ -184,7 +189,8 @@ impl Executor for Transaction {
         &self.scope
     }
 
-    async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+    async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        self.scope.require(access.needs)?;
         let account = self.scope.account_id();
         let begins = !self.begun.load(Ordering::Relaxed);
         let guard = Guard::of(self, begins);
@@ -193,7 +199,7 @@ impl Executor for Transaction {
         let mut all: Vec<Call<'_>> = first.iter().map(Prefix::call).collect();
         all.extend(bound.iter().map(|(call, params)| call.with(params)));
         let ready = prepare(&self.connection, &all).await?;
-        let begin = begins.then(|| opening(&self.scope, Access::Write));
+        let begin = begins.then(|| opening(&self.scope, Mode::Write));
         self.begun.store(true, Ordering::Relaxed);
         let sent = send(&self.connection, begin.as_deref(), &ready, None).await;
         let mut rows = sent.map_err(|failed| self.explain(failed, &guard))?;

@@ -4,7 +4,7 @@ use deadpool_postgres::{Object, Pool};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
 
-use super::flush::{Access, Call, enqueue, prepare, send};
+use super::flush::{Access, Call, Mode, enqueue, prepare, send};
 use super::pool::acquire;
 use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
@@ -35,14 +35,14 @@ impl UnitOfWork {
         let unit =
             Self { connection, scope: scope.clone(), open: true, unsettled: AtomicUsize::new(0) };
 
-        let opening = opening(scope, Access::Write);
+        let opening = opening(scope, Mode::Write);
         let opened = unit.connection.batch_execute(&opening);
         let checked = async {
             match scope.actor() {
                 Actor::System { .. } => Ok(()),
-                Actor::User { user, session } => unit
+                Actor::User { user, session, permissions } => unit
                     .connection
-                    .query(&alive, &[&scope.account_id(), &session, &user])
+                    .query(&alive, &[&scope.account_id(), &session, &user, &permissions.bits()])
                     .await
                     .map(drop),
             }
@@ -139,7 +139,8 @@ impl Executor for UnitOfWork {
         &self.scope
     }
 
-    async fn run(&self, _access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+    async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        self.scope.require(access.needs)?;
         self.unsettled.fetch_add(1, Ordering::Relaxed);
         let account = self.scope.account_id();
         let bound = bind(&account, calls);

@@ -13,7 +13,7 @@ use super::words::TAGS;
 use super::world::{Made, World};
 use crate::db::{Access, Call, Executor};
 use crate::error::Result;
-use crate::model::{ClientKind, ClientStatus, NewClient};
+use crate::model::{ClientKind, ClientStatus, NewClient, Permissions};
 
 const INSERT: &str = "insert into nexo.clients
         (account_id, id, version, created_at, updated_at, archived_at, external_id, name, kind, email, phone,
@@ -90,5 +90,5 @@ pub(super) async fn write(
         &column(&rows, |new| new.notes.as_deref()),
     ];
     let params = stamps.and(&content);
-    executor.run(Access::Write, &[Call::new(INSERT, &params)]).await.map(drop)
+    executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)
 }

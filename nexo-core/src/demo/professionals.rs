@@ -11,7 +11,7 @@ use super::words::SPECIALTIES;
 use super::world::{Made, World};
 use crate::db::{Access, Call, Executor};
 use crate::error::Result;
-use crate::model::{Availability, Decimal, NewProfessional, ProfessionalStatus};
+use crate::model::{Availability, Decimal, NewProfessional, Permissions, ProfessionalStatus};
 
 const INSERT: &str = "insert into nexo.professionals
         (account_id, id, version, created_at, updated_at, archived_at, external_id, name, specialty, skills,
@@ -85,5 +85,5 @@ pub(super) async fn write(
         &column(&rows, |new| new.status),
     ];
     let params = stamps.and(&content);
-    executor.run(Access::Write, &[Call::new(INSERT, &params)]).await.map(drop)
+    executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)
 }

@@ -13,7 +13,7 @@ use super::words::{CULTURES, PROJECTS, ROLES};
 use super::world::{Made, World, day, earlier, later};
 use crate::db::{Access, Call, Executor};
 use crate::error::Result;
-use crate::model::{Decimal, NewProject, ProjectMember, ProjectStatus};
+use crate::model::{Decimal, NewProject, Permissions, ProjectMember, ProjectStatus};
 
 const INSERT: &str = "insert into nexo.projects
         (account_id, id, version, created_at, updated_at, archived_at, client_id, name, code, description, status,
@@ -161,6 +161,6 @@ pub(super) async fn write(
     let member_params: [&(dyn ToSql + Sync); 5] =
         [&projects, &positions, &employees, &professionals, &roles];
     let calls = [Call::new(INSERT, &params), Call::new(INSERT_MEMBERS, &member_params)];
-    executor.run(Access::Write, &calls).await?;
+    executor.run(Access::write(Permissions::NONE), &calls).await?;
     Ok(members.len() as u64)
 }

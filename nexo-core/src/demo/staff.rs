@@ -10,7 +10,9 @@ use super::words::{DEPARTMENTS, TITLES};
 use super::world::{Made, World, day, earlier, later};
 use crate::db::{Access, Call, Executor};
 use crate::error::Result;
-use crate::model::{Department, Employee, EmployeeStatus, Id, NewDepartment, NewEmployee, User};
+use crate::model::{
+    Department, Employee, EmployeeStatus, Id, NewDepartment, NewEmployee, Permissions, User,
+};
 
 const INSERT_DEPARTMENTS: &str = "insert into nexo.departments
         (account_id, id, version, created_at, updated_at, archived_at, name, parent_id)
@@ -142,5 +144,5 @@ pub(super) async fn write(executor: &impl Executor, world: &World) -> Result<()>
         Call::new(INSERT_EMPLOYEES, &employee_params),
         Call::new(SET_HEADS, &head_params),
     ];
-    executor.run(Access::Write, &calls).await.map(drop)
+    executor.run(Access::write(Permissions::NONE), &calls).await.map(drop)
 }

@@ -12,7 +12,7 @@ use super::words::TASKS;
 use super::world::{Made, Stamp, World, day, later};
 use crate::db::{Access, Call, Executor};
 use crate::error::Result;
-use crate::model::{Decimal, NewTask, TaskPriority, TaskStatus};
+use crate::model::{Decimal, NewTask, Permissions, TaskPriority, TaskStatus};
 
 const INSERT: &str = "insert into nexo.tasks
         (account_id, id, version, created_at, updated_at, archived_at, project_id, parent_id, title, description,
@@ -150,5 +150,5 @@ pub(super) async fn write(
         &completed,
     ];
     let params = stamps.and(&content);
-    executor.run(Access::Write, &[Call::new(INSERT, &params)]).await.map(drop)
+    executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)
 }

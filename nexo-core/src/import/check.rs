@@ -10,7 +10,7 @@ use super::state::{DROP_FILE, LOCK, State, bigint, columns};
 use super::{is_blank, place};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::{Error, Result};
-use crate::model::{FieldCode, FieldError};
+use crate::model::{FieldCode, FieldError, Permission};
 use crate::sheet::{BOM, CsvFault, CsvReader, detect_delimiter};
 use crate::tenant::TenantScope;
 
@@ -245,12 +245,14 @@ async fn put(
     calls: &[Call<'_>],
 ) -> Result<State> {
     let transaction = database.transaction(scope).await?;
-    let locked = transaction.run(Access::Write, &[Call::new(LOCK, &[&state.id()])]).await?;
+    let locked = transaction
+        .run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&state.id()])])
+        .await?;
     let now = State::one(&locked[0])?;
     if !now.is_at(state) {
         return Ok(now);
     }
-    let answered = transaction.run(Access::Write, calls).await?;
+    let answered = transaction.run(Access::write(Permission::ImportRun), calls).await?;
     let state = State::one(&answered[0])?;
     transaction.commit(String::new).await?;
     Ok(state)

@@ -9,7 +9,7 @@ use super::SLICE;
 use super::state::{DROP_FILE, LOCK, State};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::Result;
-use crate::model::{Id, Import};
+use crate::model::{Id, Import, Permission};
 use crate::tenant::TenantScope;
 
 /// `$2` id.
@@ -41,16 +41,21 @@ pub(super) const SWEEP: &str = "delete from nexo.imports i
 /// Hides an import, and takes away as much of it as can be done at once.
 pub(super) async fn forget(database: &Database, scope: &TenantScope, id: Id<Import>) -> Result<()> {
     let transaction = database.transaction(scope).await?;
-    let locked = transaction.run(Access::Write, &[Call::new(LOCK, &[&id])]).await?;
+    let locked =
+        transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
     State::one(&locked[0])?;
     transaction
-        .run(Access::Write, &[Call::new(HIDE, &[&id]), Call::new(DROP_FILE, &[&id])])
+        .run(
+            Access::write(Permission::ImportRun),
+            &[Call::new(HIDE, &[&id]), Call::new(DROP_FILE, &[&id])],
+        )
         .await?;
     transaction.commit(String::new).await?;
     let begun = Instant::now();
     loop {
         let calls = [Call::new(SWEEP_ROWS, &[]), Call::new(SWEEP, &[])];
-        let swept = database.scoped(scope).run(Access::Write, &calls).await?;
+        let swept =
+            database.scoped(scope).run(Access::write(Permission::ImportRun), &calls).await?;
         if swept[0].is_empty() || begun.elapsed() >= SLICE {
             return Ok(());
         }

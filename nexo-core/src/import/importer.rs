@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::columns::{check_names, refused};
 use super::forget::{HIDE_OLD, SWEEP, SWEEP_FILES, SWEEP_ROWS, forget};
+use super::importing::table_of;
 use super::report::{self, ReportFile};
 use super::source::Source;
 use super::state::{GET, State, bigint, columns};
@@ -12,7 +13,7 @@ use super::{PAUSE, SLICE, step, undo, upload};
 use crate::db::{Access, Call, Database, Executor, IdempotencyKey, Once, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    ErrorCode, Id, Import, ImportReport, ImportStatus, Imports, NewImport, Validate,
+    ErrorCode, Id, Import, ImportReport, ImportStatus, Imports, NewImport, Permission, Validate,
 };
 use crate::tenant::TenantScope;
 
@@ -77,11 +78,15 @@ impl Importer {
     ) -> Result<Once<Import>> {
         new.validate().map_err(Error::invalid)?;
         check_names(new)?;
+        if let Some(table) = table_of(&new.collection) {
+            scope.require(table.to_write.into())?;
+        }
         self.database
             .once(scope, key, async |transaction| {
                 let first = [TURN, HIDE_OLD, SWEEP_FILES, SWEEP_ROWS, SWEEP, HELD];
                 let first = first.map(|sql| Call::new(sql, &[]));
-                let answered = transaction.run(Access::Write, &first).await?;
+                let answered =
+                    transaction.run(Access::write(Permission::ImportRun), &first).await?;
                 let held = answered[5].first().ok_or_else(Error::not_found)?;
                 let count: i64 = held.try_get(0).map_err(translate)?;
                 let bytes: i64 = held.try_get(1).map_err(translate)?;
@@ -106,7 +111,9 @@ impl Importer {
                     &new.key,
                     &new.dry_run,
                 ];
-                let made = transaction.run(Access::Write, &[Call::new(INSERT, &params)]).await?;
+                let made = transaction
+                    .run(Access::write(Permission::ImportRun), &[Call::new(INSERT, &params)])
+                    .await?;
                 Ok(State::one(&made[0])?.import)
             })
             .await
@@ -188,7 +195,11 @@ impl Importer {
     /// # Errors
     /// When the database is away.
     pub async fn list(&self, scope: &TenantScope) -> Result<Imports> {
-        let rows = self.database.scoped(scope).run(Access::Read, &[Call::new(LIST, &[])]).await?;
+        let rows = self
+            .database
+            .scoped(scope)
+            .run(Access::read(Permission::ImportRun), &[Call::new(LIST, &[])])
+            .await?;
         let data = rows[0].iter().map(|row| Ok(State::read(row)?.import));
         Ok(Imports { data: data.collect::<Result<_, _>>().map_err(translate)? })
     }
@@ -226,7 +237,11 @@ impl Importer {
 
     async fn state(&self, scope: &TenantScope, id: Id<Import>) -> Result<State> {
         State::one(
-            &self.database.scoped(scope).run(Access::Read, &[Call::new(GET, &[&id])]).await?[0],
+            &self
+                .database
+                .scoped(scope)
+                .run(Access::read(Permission::ImportRun), &[Call::new(GET, &[&id])])
+                .await?[0],
         )
     }
 }

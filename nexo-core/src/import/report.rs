@@ -6,7 +6,7 @@ use tokio_postgres::{Error as PgError, Row};
 use super::state::{GET, State, bigint};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::Result;
-use crate::model::{Id, Import, ImportReport, ReportedRow, SheetFormat};
+use crate::model::{Id, Import, ImportReport, Permission, ReportedRow, SheetFormat};
 use crate::sheet::SheetWriter;
 use crate::tenant::TenantScope;
 
@@ -27,7 +27,10 @@ pub(super) async fn page(
     let after = bigint(after);
     let answered = database
         .scoped(scope)
-        .run(Access::Read, &[Call::new(GET, &[&id]), Call::new(REPORT, &[&id, &after, &ROWS])])
+        .run(
+            Access::read(Permission::ImportRun),
+            &[Call::new(GET, &[&id]), Call::new(REPORT, &[&id, &after, &ROWS])],
+        )
         .await?;
     State::one(&answered[0])?;
     let data = answered[1].iter().map(read).collect::<Result<Vec<_>, _>>().map_err(translate)?;

@@ -104,7 +104,8 @@ pub(super) async fn store<T: Table>(
     let params: Vec<_> = work.iter().flatten().map(|work| work.params(&creator)).collect();
     let groups: Vec<Vec<Call<'_>>> =
         work.iter().flatten().zip(&params).map(|(work, params)| work.calls(params)).collect();
-    let mut answers = transaction.run_each(&groups, AfterFailure::GoOn).await?.into_iter();
+    let mut answers =
+        transaction.run_each(T::TO_WRITE.into(), &groups, AfterFailure::GoOn).await?.into_iter();
 
     let mut done = Vec::with_capacity(chunk.records.len());
     for work in work {
@@ -136,7 +137,7 @@ async fn existing<T: Table>(
     let by = upsert_by::<T>(chunk.key)?.key;
     let sql = format!("{} and {by} = any($2) for no key update", T::SELECT);
     let answered = transaction
-        .run(Access::Write, &[Call::planned_each_time(&sql, KEYS_TYPES, &[&keys])])
+        .run(Access::write(T::TO_WRITE), &[Call::planned_each_time(&sql, KEYS_TYPES, &[&keys])])
         .await?;
     let mut existing = HashMap::with_capacity(keys.len());
     for row in &answered[0] {

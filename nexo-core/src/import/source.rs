@@ -3,6 +3,7 @@
 use super::state::{State, bigint};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::Result;
+use crate::model::Permission;
 use crate::sheet::{CsvFault, CsvReader, Step};
 use crate::tenant::TenantScope;
 
@@ -103,8 +104,10 @@ impl Source {
         self.base = place;
         let next = place + self.bytes.len() as u64;
         let (id, wanted) = (state.id(), bigint(next));
-        let rows =
-            database.scoped(scope).run(Access::Read, &[Call::new(READ, &[&id, &wanted])]).await?;
+        let rows = database
+            .scoped(scope)
+            .run(Access::read(Permission::ImportRun), &[Call::new(READ, &[&id, &wanted])])
+            .await?;
         let mut fetched = 0;
         for row in &rows[0] {
             let start: i64 = row.try_get(0).map_err(translate)?;

@@ -7,7 +7,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, FieldError, Id, Import};
+use crate::model::{ErrorCode, FieldError, Id, Import, Permission};
 use crate::tenant::TenantScope;
 
 /// The columns of every import that is read, in the order of [`State::read`].
@@ -61,8 +61,10 @@ impl State {
 
     /// Where the import is now that its file is gone.
     pub(super) async fn after(&self, database: &Database, scope: &TenantScope) -> Result<Self> {
-        let rows =
-            database.scoped(scope).run(Access::Read, &[Call::new(GET, &[&self.id()])]).await?;
+        let rows = database
+            .scoped(scope)
+            .run(Access::read(Permission::ImportRun), &[Call::new(GET, &[&self.id()])])
+            .await?;
         let now = Self::one(&rows[0])?;
         if now.is_at(self) {
             return Err(Error::new(ErrorCode::Internal, "a piece of the file is missing"));

@@ -13,7 +13,7 @@ use super::state::{DROP_FILE, LOCK, State, bigint, columns};
 use super::{check, is_blank, undo, workbook};
 use crate::db::{Access, Call, Database, Executor, Transaction, translate};
 use crate::error::{Error, Result};
-use crate::model::{Duplicates, ErrorCode, Import, ImportStatus, RowOutcome};
+use crate::model::{Duplicates, ErrorCode, Import, ImportStatus, Permission, RowOutcome};
 use crate::sheet::CsvReader;
 use crate::tenant::TenantScope;
 
@@ -209,7 +209,7 @@ async fn begin(transaction: &Transaction, state: &State, records: &[Record<'_>])
     if !keys.is_empty() {
         calls.push(Call::planned_each_time(SEEN, SEEN_TYPES, &wanted));
     }
-    let answered = transaction.run(Access::Write, &calls).await?;
+    let answered = transaction.run(Access::write(Permission::ImportRun), &calls).await?;
     let now = State::one(&answered[0])?;
     if !now.is_at(state) {
         return Ok(Begun::Elsewhere(Box::new(now)));
@@ -271,7 +271,7 @@ async fn keep(
     if read.ended {
         calls.push(Call::new(DROP_FILE, &one));
     }
-    let answered = transaction.run(Access::Write, &calls).await?;
+    let answered = transaction.run(Access::write(Permission::ImportRun), &calls).await?;
     let state = State::one(&answered[0])?;
     transaction.commit(String::new).await?;
     Ok(state)

@@ -9,7 +9,9 @@ use super::rows::refusal;
 use super::state::{DROP_FILE, LOCK, State, bigint, columns};
 use crate::db::{Access, AfterFailure, Call, Database, Executor, Transaction, translate};
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, FieldCode, FieldError, Id, Import, ImportStatus, RowOutcome};
+use crate::model::{
+    ErrorCode, FieldCode, FieldError, Id, Import, ImportStatus, Permission, RowOutcome,
+};
 use crate::repo::{Table, referred_to};
 use crate::tenant::TenantScope;
 
@@ -46,7 +48,8 @@ const MOVE: &str = concat!(
 /// Decides to undo. Once it is undoing, this changes nothing.
 pub(super) async fn begin(database: &Database, scope: &TenantScope, id: Id<Import>) -> Result<()> {
     let transaction = database.transaction(scope).await?;
-    let locked = transaction.run(Access::Write, &[Call::new(LOCK, &[&id])]).await?;
+    let locked =
+        transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
     let import = State::one(&locked[0])?.import;
     match import.status {
         ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
@@ -57,7 +60,10 @@ pub(super) async fn begin(database: &Database, scope: &TenantScope, id: Id<Impor
         }
     }
     transaction
-        .run(Access::Write, &[Call::new(BEGIN, &[&id]), Call::new(DROP_FILE, &[&id])])
+        .run(
+            Access::write(Permission::ImportRun),
+            &[Call::new(BEGIN, &[&id]), Call::new(DROP_FILE, &[&id])],
+        )
         .await?;
     transaction.commit(String::new).await
 }
@@ -81,7 +87,10 @@ pub(super) async fn step(database: &Database, scope: &TenantScope, state: &State
     let table = table_of(&state.import.collection).ok_or_else(Error::not_found)?;
     let transaction = database.transaction(scope).await?;
     let answered = transaction
-        .run(Access::Write, &[Call::new(LOCK, &[&id]), Call::new(MADE, &[&id, &below, &ROWS])])
+        .run(
+            Access::write(Permission::ImportRun),
+            &[Call::new(LOCK, &[&id]), Call::new(MADE, &[&id, &below, &ROWS])],
+        )
         .await?;
     let now = State::one(&answered[0])?;
     if !now.is_at(state) {
@@ -113,7 +122,7 @@ pub(super) async fn step(database: &Database, scope: &TenantScope, state: &State
     let moved: [&(dyn ToSql + Sync); 5] = [&id, &first, &ended, &reverted, &kept];
     let answered = transaction
         .run(
-            Access::Write,
+            Access::write(Permission::ImportRun),
             &[Call::planned_each_time(MARK, MARK_TYPES, &marked), Call::new(MOVE, &moved)],
         )
         .await?;
@@ -148,7 +157,8 @@ pub(super) async fn take_back<T: Table>(
         let lock = T::LOCK.unwrap_or(T::EXISTS);
         groups.push(vec![Call::new(lock, one), Call::new(sql, change)]);
     }
-    let answers = transaction.run_each(&groups, AfterFailure::GoOn).await?;
+    let answers =
+        transaction.run_each(T::TO_DELETE | T::TO_WRITE, &groups, AfterFailure::GoOn).await?;
     let mut undone = Vec::with_capacity(made.len());
     for (answered, patch) in answers.into_iter().zip(&patches) {
         undone.push(match answered {

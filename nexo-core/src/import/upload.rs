@@ -3,7 +3,7 @@
 use super::state::{LOCK, State, bigint, columns};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, Id, Import, ImportStatus, MAX_PIECE, MIN_PIECE};
+use crate::model::{ErrorCode, Id, Import, ImportStatus, MAX_PIECE, MIN_PIECE, Permission};
 use crate::tenant::TenantScope;
 
 /// `$2` import, `$3` its first byte's place, `$4` the bytes.
@@ -29,7 +29,8 @@ pub(super) async fn write(
     piece: &[u8],
 ) -> Result<Import> {
     let transaction = database.transaction(scope).await?;
-    let locked = transaction.run(Access::Write, &[Call::new(LOCK, &[&id])]).await?;
+    let locked =
+        transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
     let import = State::one(&locked[0])?.import;
     let end = offset.saturating_add(piece.len() as u64);
     if end <= import.received && !piece.is_empty() {
@@ -39,7 +40,7 @@ pub(super) async fn write(
     let (start, received) = (bigint(offset), bigint(end));
     let answered = transaction
         .run(
-            Access::Write,
+            Access::write(Permission::ImportRun),
             &[Call::new(ADD, &[&id, &start, &piece]), Call::new(RECEIVED, &[&id, &received])],
         )
         .await?;

@@ -10,7 +10,7 @@ use super::state::{DROP_FILE, LOCK, State, bigint, columns};
 use super::upload::ADD;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, FieldCode, FieldError};
+use crate::model::{ErrorCode, FieldCode, FieldError, Permission};
 use crate::sheet::{CsvWriter, MAX_RECORD, XlsxError, XlsxFault, XlsxLimits, read_xlsx};
 use crate::tenant::TenantScope;
 
@@ -48,7 +48,7 @@ pub(super) async fn to_text(
     let transaction = database.transaction(scope).await?;
     let one: [&(dyn ToSql + Sync); 1] = [&id];
     let first = [Call::new(LOCK, &one), Call::new(FILE, &one)];
-    let answered = transaction.run(Access::Write, &first).await?;
+    let answered = transaction.run(Access::write(Permission::ImportRun), &first).await?;
     let now = State::one(&answered[0])?;
     if !now.is_at(state) || now.length != state.length {
         return Ok(now);
@@ -58,7 +58,7 @@ pub(super) async fn to_text(
         file.extend_from_slice(row.try_get(0).map_err(translate)?);
     }
     drop(answered);
-    transaction.run(Access::Write, &[Call::new(DROP_FILE, &one)]).await?;
+    transaction.run(Access::write(Permission::ImportRun), &[Call::new(DROP_FILE, &one)]).await?;
 
     // If this future is dropped, the reader finds that nobody takes its pieces;
     // until then it is still its turn.
@@ -71,7 +71,7 @@ pub(super) async fn to_text(
     while let Some(piece) = pieces.recv().await {
         let start = bigint(length);
         let params: [&(dyn ToSql + Sync); 3] = [&id, &start, &piece];
-        transaction.run(Access::Write, &[Call::new(ADD, &params)]).await?;
+        transaction.run(Access::write(Permission::ImportRun), &[Call::new(ADD, &params)]).await?;
         length += piece.len() as u64;
     }
     let read = reading.await.map_err(|error| {
@@ -88,7 +88,9 @@ pub(super) async fn to_text(
     }
     let length = bigint(length);
     let became: [&(dyn ToSql + Sync); 2] = [&id, &length];
-    let answered = transaction.run(Access::Write, &[Call::new(BECAME_TEXT, &became)]).await?;
+    let answered = transaction
+        .run(Access::write(Permission::ImportRun), &[Call::new(BECAME_TEXT, &became)])
+        .await?;
     let state = State::one(&answered[0])?;
     transaction.commit(String::new).await?;
     Ok(state)

@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, FieldError, Id, Validate, Validator};
+use super::permission::known;
+use super::{Change, FieldError, Id, Permissions, RoleRef, Validate, Validator};
 
 /// A tenant: the unit that rows belong to and that nothing crosses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,17 @@ pub struct LoginRequest {
     pub email: String,
     /// The password.
     pub password: String,
+    /// The account to log in to; the one that the user joined first if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Id<Account>>,
+}
+
+impl LoginRequest {
+    /// A log-in to the account that the user joined first.
+    #[must_use]
+    pub fn new(email: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { email: email.into(), password: password.into(), account_id: None }
+    }
 }
 
 /// `POST /api/auth/refresh`.
@@ -102,6 +114,11 @@ pub struct AuthTokens {
     pub user: User,
     /// The account that the tokens are for.
     pub account: Account,
+    /// The user's role in the account.
+    pub role: RoleRef,
+    /// All that it permits.
+    #[serde(deserialize_with = "known")]
+    pub permissions: Permissions,
 }
 
 /// `GET /api/auth/profile`.
@@ -111,6 +128,11 @@ pub struct Profile {
     pub user: User,
     /// The account of the token.
     pub account: Account,
+    /// The user's role in the account.
+    pub role: RoleRef,
+    /// All that it permits.
+    #[serde(deserialize_with = "known")]
+    pub permissions: Permissions,
 }
 
 /// `PATCH /api/auth/profile`.
@@ -188,6 +210,7 @@ impl fmt::Debug for AuthTokens {
             .field("expires_in", &self.expires_in)
             .field("user", &self.user)
             .field("account", &self.account)
+            .field("role", &self.role)
             .finish()
     }
 }

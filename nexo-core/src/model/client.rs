@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Entity, FieldError, Id, OneOf, User, Validate, Validator};
+use super::{Change, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator};
 
 text_enum! {
     /// Whether a client is a natural person or an organisation.
@@ -168,6 +168,9 @@ impl Entity for Client {
     type Patch = ClientPatch;
     type Filter = ClientFilter;
 
+    const TO_READ: Permission = Permission::ClientRead;
+    const TO_WRITE: Permission = Permission::ClientWrite;
+    const TO_DELETE: Permission = Permission::ClientDelete;
     const COLLECTION: &'static str = "clients";
     const FIELDS: &'static [&'static str] = &[
         "id",

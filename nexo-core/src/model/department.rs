@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
-use super::{Change, Employee, Entity, FieldError, Id, OneOf, User, Validate, Validator};
+use super::{
+    Change, Employee, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator,
+};
 
 /// A department as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +94,9 @@ impl Entity for Department {
     type Patch = DepartmentPatch;
     type Filter = DepartmentFilter;
 
+    const TO_READ: Permission = Permission::DepartmentRead;
+    const TO_WRITE: Permission = Permission::DepartmentWrite;
+    const TO_DELETE: Permission = Permission::DepartmentDelete;
     const COLLECTION: &'static str = "departments";
     const FIELDS: &'static [&'static str] = &[
         "id",

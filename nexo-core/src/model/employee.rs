@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::day;
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Department, Entity, FieldError, Id, OneOf, User, Validate, Validator, Within};
+use super::{
+    Change, Department, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator,
+    Within,
+};
 
 text_enum! {
     /// Whether an employee works here.
@@ -193,6 +196,9 @@ impl Entity for Employee {
     type Patch = EmployeePatch;
     type Filter = EmployeeFilter;
 
+    const TO_READ: Permission = Permission::EmployeeRead;
+    const TO_WRITE: Permission = Permission::EmployeeWrite;
+    const TO_DELETE: Permission = Permission::EmployeeDelete;
     const COLLECTION: &'static str = "employees";
     const FIELDS: &'static [&'static str] = &[
         "id",

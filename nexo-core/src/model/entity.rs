@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Filters, Id, Validate};
+use super::{Filters, Id, Permission, Validate};
 
 /// A kind of record: its shapes on the wire and where it lives.
 ///
@@ -21,6 +21,12 @@ pub trait Entity:
     /// What a list can be filtered by.
     type Filter: Filters;
 
+    /// What is needed to see records.
+    const TO_READ: Permission;
+    /// What is needed to create and change records.
+    const TO_WRITE: Permission;
+    /// What is needed to delete records.
+    const TO_DELETE: Permission;
     /// The collection's segment in a URL: `clients`.
     const COLLECTION: &'static str;
     /// The fields of a record, in the order of its JSON.

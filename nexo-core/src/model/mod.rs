@@ -23,10 +23,13 @@ mod id;
 mod import;
 mod list;
 mod list_query;
+mod member;
+mod permission;
 mod problem;
 mod professional;
 mod project;
 mod project_member;
+mod role;
 mod search;
 mod supplier;
 mod task;
@@ -60,6 +63,11 @@ pub use list::{
     COUNT_BOUND, Count, CountMode, CountRelation, DEFAULT_LIMIT, Included, ListParams, MAX_LIMIT,
     Page, Sort,
 };
+pub use member::{
+    AcceptInvitation, Invitation, Invitations, Invite, Joined, JoinedAccounts, Member, MemberPatch,
+    Members, NewInvitation, SwitchAccount,
+};
+pub use permission::{Permission, Permissions};
 pub use problem::{ErrorCode, FieldCode, FieldError, Problem};
 pub use professional::{
     Availability, NewProfessional, Professional, ProfessionalFilter, ProfessionalPatch,
@@ -67,6 +75,7 @@ pub use professional::{
 };
 pub use project::{NewProject, Project, ProjectFilter, ProjectPatch, ProjectStatus};
 pub use project_member::ProjectMember;
+pub use role::{BuiltIn, BuiltInRole, NewRole, Role, RolePatch, RoleRef, Roles};
 pub use search::{DEFAULT_HITS, Hit, MAX_HITS, MAX_QUERY, Piece, SearchParams, SearchResult};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};

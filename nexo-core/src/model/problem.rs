@@ -98,8 +98,15 @@ codes! {
         TokenExpired = "token_expired",
         /// The session was ended: log in again.
         SessionEnded = "session_ended",
+        /// What the user may do has changed since the access token was made:
+        /// refresh it and go on.
+        PermissionsChanged = "permissions_changed",
+        /// The user's role does not permit it.
+        Forbidden = "forbidden",
         /// E-mail address or password is wrong.
         InvalidCredentials = "invalid_credentials",
+        /// The invitation is unknown, expired, withdrawn or used.
+        InvalidInvitation = "invalid_invitation",
         /// The refresh token is unknown, expired or revoked.
         InvalidRefreshToken = "invalid_refresh_token",
         /// No such row, or not in this account.

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Decimal, Entity, FieldError, Id, OneOf, User, Validate, Validator, Within};
+use super::{
+    Change, Decimal, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator, Within,
+};
 
 text_enum! {
     /// Whether a professional can be asked.
@@ -181,6 +183,9 @@ impl Entity for Professional {
     type Patch = ProfessionalPatch;
     type Filter = ProfessionalFilter;
 
+    const TO_READ: Permission = Permission::ProfessionalRead;
+    const TO_WRITE: Permission = Permission::ProfessionalWrite;
+    const TO_DELETE: Permission = Permission::ProfessionalDelete;
     const COLLECTION: &'static str = "professionals";
     const FIELDS: &'static [&'static str] = &[
         "id",

@@ -8,8 +8,8 @@ use super::day;
 use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
-    Change, Client, Decimal, Entity, FieldError, Id, OneOf, ProjectMember, User, Validate,
-    Validator, Within,
+    Change, Client, Decimal, Entity, FieldError, Id, OneOf, Permission, ProjectMember, User,
+    Validate, Validator, Within,
 };
 
 text_enum! {
@@ -191,6 +191,9 @@ impl Entity for Project {
     type Patch = ProjectPatch;
     type Filter = ProjectFilter;
 
+    const TO_READ: Permission = Permission::ProjectRead;
+    const TO_WRITE: Permission = Permission::ProjectWrite;
+    const TO_DELETE: Permission = Permission::ProjectDelete;
     const COLLECTION: &'static str = "projects";
     const FIELDS: &'static [&'static str] = &[
         "id",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Entity, FieldError, Id, OneOf, User, Validate, Validator, Within};
+use super::{Change, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator, Within};
 
 text_enum! {
     /// Where a supplier stands.
@@ -170,6 +170,9 @@ impl Entity for Supplier {
     type Patch = SupplierPatch;
     type Filter = SupplierFilter;
 
+    const TO_READ: Permission = Permission::SupplierRead;
+    const TO_WRITE: Permission = Permission::SupplierWrite;
+    const TO_DELETE: Permission = Permission::SupplierDelete;
     const COLLECTION: &'static str = "suppliers";
     const FIELDS: &'static [&'static str] = &[
         "id",

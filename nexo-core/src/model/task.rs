@@ -9,8 +9,8 @@ use super::day;
 use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
-    Change, Decimal, Employee, Entity, FieldCode, FieldError, Id, OneOf, Professional, Project,
-    User, Validate, Validator, Within,
+    Change, Decimal, Employee, Entity, FieldCode, FieldError, Id, OneOf, Permission, Professional,
+    Project, User, Validate, Validator, Within,
 };
 
 text_enum! {
@@ -207,6 +207,9 @@ impl Entity for Task {
     type Patch = TaskPatch;
     type Filter = TaskFilter;
 
+    const TO_READ: Permission = Permission::TaskRead;
+    const TO_WRITE: Permission = Permission::TaskWrite;
+    const TO_DELETE: Permission = Permission::TaskDelete;
     const COLLECTION: &'static str = "tasks";
     const FIELDS: &'static [&'static str] = &[
         "id",

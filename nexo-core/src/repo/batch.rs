@@ -11,7 +11,7 @@ use crate::db::{AfterFailure, Answered, Call, Executor, Transaction};
 use crate::error::{Error, Result};
 use crate::model::{
     Batch, BatchError, BatchMode, BatchOperation, BatchOutcome, BatchResult, ErrorCode, FieldCode,
-    FieldError, Id, MAX_BATCH, Validate,
+    FieldError, Id, MAX_BATCH, Permissions, Validate,
 };
 
 /// Does the batch in the transaction, which the caller commits.
@@ -28,13 +28,14 @@ pub(crate) async fn run<T: Table>(
     }
     let checked: Vec<Result<Prepared<'_, T>>> = operations.iter().map(Prepared::of).collect();
     match batch.mode {
-        BatchMode::Atomic => atomic(transaction, checked).await,
-        BatchMode::Each => each(transaction, checked).await,
+        BatchMode::Atomic => atomic(transaction, batch, checked).await,
+        BatchMode::Each => each(transaction, batch, checked).await,
     }
 }
 
 async fn atomic<T: Table>(
     transaction: &Transaction,
+    batch: &Batch<T>,
     checked: Vec<Result<Prepared<'_, T>>>,
 ) -> Result<BatchResult<T>> {
     let mut prepared = Vec::with_capacity(checked.len());
@@ -45,7 +46,7 @@ async fn atomic<T: Table>(
     let params: Vec<_> = prepared.iter().map(|it| it.params(&creator)).collect();
     let groups: Vec<Vec<Call<'_>>> =
         prepared.iter().zip(&params).map(|(it, params)| it.calls(params)).collect();
-    let answers = transaction.run_each(&groups, AfterFailure::End).await?;
+    let answers = transaction.run_each(needs(batch), &groups, AfterFailure::End).await?;
     let mut results = Vec::with_capacity(prepared.len());
     for (at, (operation, answered)) in prepared.iter().zip(answers).enumerate() {
         let outcome = operation.outcome(answered);
@@ -56,6 +57,7 @@ async fn atomic<T: Table>(
 
 async fn each<T: Table>(
     transaction: &Transaction,
+    batch: &Batch<T>,
     checked: Vec<Result<Prepared<'_, T>>>,
 ) -> Result<BatchResult<T>> {
     let creator = transaction.scope().user_id();
@@ -63,7 +65,8 @@ async fn each<T: Table>(
     let groups: Vec<Vec<Call<'_>>> =
         checked.iter().flatten().zip(&params).map(|(it, params)| it.calls(params)).collect();
     // Sent even if nothing is left to do, so that the session is asked for.
-    let mut answers = transaction.run_each(&groups, AfterFailure::GoOn).await?.into_iter();
+    let mut answers =
+        transaction.run_each(needs(batch), &groups, AfterFailure::GoOn).await?.into_iter();
     let outcome = |operation: Result<Prepared<'_, T>>| {
         let done = operation.and_then(|operation| {
             let answered = answers.next().expect("each group has an answer");
@@ -72,6 +75,13 @@ async fn each<T: Table>(
         done.unwrap_or_else(|error| BatchOutcome::Failed { error: told(&error) })
     };
     Ok(checked.into_iter().map(outcome).collect::<Vec<_>>().into())
+}
+
+/// What all of its operations need.
+fn needs<T: Table>(batch: &Batch<T>) -> Permissions {
+    let deletes = |it: &BatchOperation<T>| matches!(it, BatchOperation::Delete { .. });
+    let needed = |it| if deletes(it) { T::TO_DELETE } else { T::TO_WRITE };
+    batch.operations.iter().map(needed).collect()
 }
 
 fn told(error: &Error) -> BatchError {

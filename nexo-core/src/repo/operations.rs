@@ -11,8 +11,8 @@ use super::table::{Expansion, Table};
 use crate::db::{Access, Call, Executor, Plan, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    COUNT_BOUND, Count, CountMode, CountRelation, ErrorCode, Id, Included, ListParams, Page, Sort,
-    Validate,
+    COUNT_BOUND, Count, CountMode, CountRelation, ErrorCode, Id, Included, ListParams, Page,
+    Permission, Sort, Validate,
 };
 
 pub(crate) async fn create<T: Table>(executor: &impl Executor, new: &T::New) -> Result<T> {
@@ -21,12 +21,12 @@ pub(crate) async fn create<T: Table>(executor: &impl Executor, new: &T::New) -> 
     let creator = executor.scope().user_id();
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&id, &creator];
     params.extend(T::new_params(new));
-    let rows = executor.run(Access::Write, &[Call::new(T::INSERT, &params)]).await?;
+    let rows = executor.run(Access::write(T::TO_WRITE), &[Call::new(T::INSERT, &params)]).await?;
     the_row(&rows[0])
 }
 
 pub(crate) async fn get<T: Table>(executor: &impl Executor, id: Id<T>) -> Result<T> {
-    let rows = executor.run(Access::Read, &[Call::new(T::GET, &[&id])]).await?;
+    let rows = executor.run(Access::read(T::TO_READ), &[Call::new(T::GET, &[&id])]).await?;
     the_row(&rows[0])
 }
 
@@ -39,7 +39,8 @@ pub(crate) async fn replace<T: Table>(
     new.validate().map_err(Error::invalid)?;
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&id, &expected_version];
     params.extend(T::new_params(new));
-    let rows = change::<T>(executor, T::REPLACE, &params, &id, expected_version).await?;
+    let rows =
+        change::<T>(executor, T::TO_WRITE, T::REPLACE, &params, &id, expected_version).await?;
     the_row(&rows)
 }
 
@@ -52,7 +53,7 @@ pub(crate) async fn patch<T: Table>(
     patch.validate().map_err(Error::invalid)?;
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&id, &expected_version];
     params.extend(T::patch_params(patch));
-    let rows = change::<T>(executor, T::PATCH, &params, &id, expected_version).await?;
+    let rows = change::<T>(executor, T::TO_WRITE, T::PATCH, &params, &id, expected_version).await?;
     the_row(&rows)
 }
 
@@ -62,7 +63,8 @@ pub(crate) async fn delete<T: Table>(
     expected_version: Option<i64>,
 ) -> Result<()> {
     let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
-    let deleted = change::<T>(executor, T::DELETE, &params, &id, expected_version).await;
+    let deleted =
+        change::<T>(executor, T::TO_DELETE, T::DELETE, &params, &id, expected_version).await;
     match deleted {
         Ok(rows) if rows.is_empty() => Err(Error::not_found()),
         Ok(_) => Ok(()),
@@ -79,7 +81,7 @@ pub(crate) async fn set_archived<T: Table>(
 ) -> Result<T> {
     let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
     let sql = if archived { T::ARCHIVE } else { T::RESTORE };
-    let rows = change::<T>(executor, sql, &params, &id, expected_version).await?;
+    let rows = change::<T>(executor, T::TO_WRITE, sql, &params, &id, expected_version).await?;
     the_row(&rows)
 }
 
@@ -87,6 +89,7 @@ pub(crate) async fn set_archived<T: Table>(
 /// flush asks whether the row exists, which tells a conflict from a miss.
 async fn change<T: Table>(
     executor: &impl Executor,
+    needs: Permission,
     sql: &'static str,
     params: &[&(dyn ToSql + Sync)],
     id: &Id<T>,
@@ -99,7 +102,7 @@ async fn change<T: Table>(
     if expected_version.is_some() {
         calls.push(Call::new(T::EXISTS, &one));
     }
-    let mut results = executor.run(Access::Write, &calls).await?;
+    let mut results = executor.run(Access::write(needs), &calls).await?;
     let exists = results.get(at + 1).is_some_and(|rows| !rows.is_empty());
     let changed = results.swap_remove(at);
     if changed.is_empty() && exists {
@@ -148,7 +151,7 @@ pub(super) async fn page_of<T: Table>(
         statements.extend(expansions.iter().map(|expansion| list::expansion(&page, expansion)));
     }
     let calls: Vec<Call<'_>> = statements.iter().map(Statement::call).collect();
-    let mut results = executor.run(Access::Read, &calls).await?.into_iter();
+    let mut results = executor.run(Access::read(T::TO_READ), &calls).await?.into_iter();
 
     let rows = results.next().unwrap_or_default();
     let count = match params.count {
@@ -202,7 +205,7 @@ fn read_count(rows: &[Row], mode: CountMode) -> Result<Count> {
     Ok(Count { value, relation: CountRelation::Equal })
 }
 
-pub(super) fn version_conflict() -> Error {
+pub(crate) fn version_conflict() -> Error {
     Error::new(
         ErrorCode::VersionConflict,
         "the record has changed since the version that was given; read it again",

@@ -27,7 +27,8 @@ pub(super) async fn in_use<T: Table>(executor: &impl Executor, id: Id<T>, error:
     let calls: Vec<Call<'_>> =
         referring.iter().map(|(_, reference)| Call::new(reference.count, &params)).collect();
     // A unit of work has failed with the deletion, and can tell no more.
-    let counts = executor.run(Access::Read, &calls).await.unwrap_or_default();
+    // Of what the scope may not see, the policies count none.
+    let counts = executor.run(Access::read(T::TO_DELETE), &calls).await.unwrap_or_default();
 
     let mut fields = Vec::new();
     for ((collection, reference), rows) in referring.iter().zip(&counts) {

@@ -2,6 +2,7 @@
 
 use super::table::{Reference, Search, Table};
 use crate::import::Importing;
+use crate::model::Permission;
 
 /// A registered table. Whatever must hold for every table is asked of these:
 /// who refers to a record, and with the feature `testing`, everything that the
@@ -12,6 +13,12 @@ pub struct RegisteredTable {
     pub name: &'static str,
     /// The collection's segment in a URL.
     pub collection: &'static str,
+    /// What is needed to see records.
+    pub to_read: Permission,
+    /// What is needed to create and change records.
+    pub to_write: Permission,
+    /// What is needed to delete records.
+    pub to_delete: Permission,
     /// The columns that refer to other records.
     pub references: &'static [Reference],
     /// How it is searched.
@@ -29,6 +36,9 @@ impl RegisteredTable {
         Self {
             name: T::NAME,
             collection: T::COLLECTION,
+            to_read: T::TO_READ,
+            to_write: T::TO_WRITE,
+            to_delete: T::TO_DELETE,
             references: T::REFERENCES,
             search: T::SEARCH,
             import: Importing::of::<T>(),

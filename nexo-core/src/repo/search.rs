@@ -9,7 +9,9 @@ use super::snippet::Words;
 use super::table::Search;
 use crate::db::{Access, Call, Executor, Plan, translate};
 use crate::error::{Error, Result};
-use crate::model::{DEFAULT_HITS, ErrorCode, Hit, MAX_HITS, MAX_QUERY, SearchParams, SearchResult};
+use crate::model::{
+    DEFAULT_HITS, ErrorCode, Hit, MAX_HITS, MAX_QUERY, Permissions, SearchParams, SearchResult,
+};
 
 /// Refuses what nothing can be found by.
 pub(super) fn check(q: &str) -> Result<()> {
@@ -36,7 +38,7 @@ pub(crate) async fn search(
             return Err(Error::new(ErrorCode::InvalidQuery, why));
         }
     };
-    let searched = searched(&params.collections)?;
+    let searched = searched(&params.collections, executor.scope().permissions())?;
     let each: Vec<&str> = searched.iter().map(|(_, search)| search.sql).collect();
     let sql = format!(
         "select * from ({}) as found order by rank, updated_at desc, id limit $3",
@@ -47,7 +49,7 @@ pub(crate) async fn search(
     // Its text is one of a few only as long as all collections are searched.
     let types = [Type::UUID, Type::TEXT, Type::INT8];
     let call = Call { sql: &sql, params: &bound, plan: Plan::EachTime(&types) };
-    let found = executor.run(Access::Read, &[call]).await?;
+    let found = executor.run(Access::read(Permissions::NONE), &[call]).await?;
 
     let words = Words::of(&params.q);
     let mut data = Vec::with_capacity(found[0].len());
@@ -59,18 +61,29 @@ pub(crate) async fn search(
 
 type Searched = Vec<(&'static str, Search)>;
 
-/// The collections that are asked for.
-fn searched(names: &[String]) -> Result<Searched> {
-    let all: Searched =
-        super::registered().into_iter().map(|table| (table.collection, table.search)).collect();
-    if names.is_empty() {
-        return Ok(all);
-    }
-    let known: Vec<&str> = all.iter().map(|(collection, _)| *collection).collect();
+/// The collections that are asked for; if none is, all that may be seen.
+fn searched(names: &[String], may: Permissions) -> Result<Searched> {
+    let all = super::registered();
+    let known: Vec<&str> = all.iter().map(|table| table.collection).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(unknown("in", name, &known, ""));
     }
-    Ok(all.into_iter().filter(|(collection, _)| names.iter().any(|it| it == collection)).collect())
+    let mut searched = Searched::new();
+    let mut missing = Permissions::NONE;
+    for table in all {
+        let asked = names.iter().any(|name| name == table.collection);
+        if !may.contain(table.to_read.into()) {
+            if asked || names.is_empty() {
+                missing = missing.with(table.to_read);
+            }
+        } else if asked || names.is_empty() {
+            searched.push((table.collection, table.search));
+        }
+    }
+    if searched.is_empty() || !names.is_empty() && !missing.is_empty() {
+        return Err(Error::forbidden(missing));
+    }
+    Ok(searched)
 }
 
 fn hit(row: &Row, words: &Words, searched: &Searched) -> Result<Hit, tokio_postgres::Error> {

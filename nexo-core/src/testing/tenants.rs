@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::model::{AuthTokens, RegisterRequest};
-use crate::{Authenticator, Peer, TenantScope};
+use crate::model::{AcceptInvitation, AuthTokens, Invite, RegisterRequest, RoleRef};
+use crate::{Authenticator, Database, Peer, TenantScope};
 
 /// A password that is accepted.
 pub const PASSWORD: &str = "seven mauve otters juggle";
@@ -29,6 +29,30 @@ impl Tenant {
         let tokens = authenticator.register(&request, &Peer::default()).await.expect("registers");
         let scope = authenticator.verify(&tokens.access_token).await.expect("verifies");
         Self { email: request.email, tokens, scope }
+    }
+
+    /// Somebody new, who was invited to an account and has accepted.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn join(
+        database: &Database,
+        authenticator: &Authenticator,
+        inviter: &TenantScope,
+        role: impl Into<RoleRef>,
+    ) -> Self {
+        let email = credentials().email;
+        let invite = Invite { email: email.clone(), role: role.into() };
+        let invited = database.invitations().create(inviter, &invite).await.expect("invites");
+        let accept = AcceptInvitation {
+            token: invited.token,
+            password: PASSWORD.to_owned(),
+            name: Some("Test Member".to_owned()),
+        };
+        let accepted = authenticator.accept_invitation(&accept, &Peer::default()).await;
+        let tokens = accepted.expect("accepts");
+        let scope = authenticator.verify(&tokens.access_token).await.expect("verifies");
+        Self { email, tokens, scope }
     }
 }
 

@@ -11,6 +11,7 @@ const TABLE: &str = "create table nexo.probes (
   alter table nexo.probes enable row level security;
   alter table nexo.probes force row level security;
   create policy tenant on nexo.probes using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
+  create policy may on nexo.probes as restrictive to nexo_app using (account_id = nexo.account_that_may(nexo.permission('client:read')));
   grant select, insert, update, delete on nexo.probes to nexo_app;";
 
 /// Control, what is done to the good table, and what the refusal must say.
@@ -48,6 +49,10 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("R10", "create index by_name on nexo.probes (name)", "nexo.by_name is an index of an accounts' table that does not lead"),
     ("R2", "create policy by_user on nexo.sessions to nexo_app using (user_id = nexo.current_user_id()) with check (user_id = nexo.current_user_id())",
      "by_user on nexo.sessions is a policy that shows tenants' statements rows by user"),
+    ("P2", "drop policy may_delete on nexo.clients", "nexo.clients for delete is open to nexo_app whatever the scope may"),
+    ("P2", "alter policy may on nexo.probes using (true)", "nexo.probes for select is open to nexo_app whatever the scope may"),
+    ("P2", "create or replace function nexo.may(needed bigint) returns boolean language sql stable parallel safe return true",
+     "nexo.may(bigint) is a function of what may be done and must be STABLE"),
     ("R3", "grant delete on nexo.users to nexo_app", "nexo.users can be read or written by nexo_app"),
     ("R3", "grant delete on nexo.accounts to public", "nexo.accounts can be read or written by nexo_app"),
     ("R3", "grant select on nexo.runtime_credentials to nexo_auth", "nexo.runtime_credentials can be read or written by nexo_auth"),
@@ -118,12 +123,22 @@ async fn r3_the_run_time_roles_cannot_become_anybody() {
     }
     // Tenants' SQL reaches no credential, and identity work no tenant's row.
     let app = test.as_app().await;
-    for table in
-        ["users", "accounts", "memberships", "refresh_tokens", "signing_keys", "login_attempts"]
-    {
-        let sql = format!("select * from nexo.{table}");
-        let denied = app.batch_execute(&sql).await.expect_err(table);
-        assert_eq!(denied.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
+    let denied = [
+        "select * from nexo.users",
+        "select * from nexo.accounts",
+        "select * from nexo.refresh_tokens",
+        "select * from nexo.signing_keys",
+        "select * from nexo.login_attempts",
+        "select token_hash from nexo.invitations",
+        "insert into nexo.memberships (user_id, role) values (gen_random_uuid(), 'owner')",
+        "update nexo.memberships set user_id = gen_random_uuid()",
+        "insert into nexo.sessions (user_id) values (gen_random_uuid())",
+        "update nexo.sessions set revoked_at = null",
+        "delete from nexo.sessions",
+    ];
+    for sql in denied {
+        let denied = app.batch_execute(sql).await.expect_err(sql);
+        assert_eq!(denied.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}");
     }
     let denied = test.as_auth().await.batch_execute("select * from nexo.clients").await;
     assert_eq!(denied.expect_err("clients").code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));

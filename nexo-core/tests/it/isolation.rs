@@ -40,7 +40,9 @@ impl Two {
 }
 
 async fn begin_as(connection: &Connection, account: Id<Account>) {
-    let sql = format!("begin; set local nexo.account_id = '{account}'");
+    let sql = format!(
+        "begin; set local nexo.account_id = '{account}'; set local nexo.permissions = '-1'"
+    );
     connection.batch_execute(&sql).await.expect("begins");
 }
 
@@ -202,6 +204,8 @@ async fn r7_r15_references_and_cascades_stay_inside_of_the_account() {
              alter table nexo.notes force row level security;
              create policy tenant on nexo.notes using (account_id = nexo.current_account())
                 with check (account_id = nexo.current_account());
+             create policy may on nexo.notes as restrictive to nexo_app
+                using (account_id = nexo.account_that_may(nexo.permission('client:read')));
              grant select, insert, update, delete on nexo.notes to nexo_app",
         )
         .await

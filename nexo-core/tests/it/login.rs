@@ -14,7 +14,7 @@ fn from(ip: &str) -> Peer {
 }
 
 fn login(email: &str, password: &str) -> LoginRequest {
-    LoginRequest { email: email.into(), password: password.into() }
+    LoginRequest::new(email, password)
 }
 
 async fn code(authenticator: &Authenticator, request: &LoginRequest, peer: &Peer) -> ErrorCode {

@@ -12,6 +12,7 @@ mod isolation;
 mod login;
 mod migrate;
 mod once;
+mod people;
 mod plans;
 mod proof;
 mod rules;

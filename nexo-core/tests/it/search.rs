@@ -163,7 +163,7 @@ async fn r6_a_search_sees_its_account_alone() {
     for (account, search) in [(String::new(), all.to_owned()), (account.to_string(), String::new())]
     {
         let seen = format!(
-            "begin; set local role nexo_search; set local nexo.account_id = '{account}';
+            "begin; set local role nexo_search; set local nexo.account_id = '{account}'; set local nexo.permissions = '-1';
              set local nexo.search = $q${search}$q$"
         );
         superuser.batch_execute(&seen).await.expect("set");
@@ -280,9 +280,11 @@ async fn words_of_every_frequency_find_what_reading_every_row_finds() {
     superuser.execute(SKEWED, &[&account]).await.expect("filled");
     superuser.batch_execute(DOCUMENTS).await.expect("made");
     let app = world.test.as_app().await;
-    app.batch_execute(&format!("begin; set local nexo.account_id = '{account}'"))
-        .await
-        .expect("begun");
+    app.batch_execute(&format!(
+        "begin; set local nexo.account_id = '{account}'; set local nexo.permissions = '-1'"
+    ))
+    .await
+    .expect("begun");
     for q in [
         "ann",
         "anna",

@@ -220,7 +220,7 @@ async fn a10_logout_everywhere_ends_every_session_of_the_user_alone() {
     let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
     let tenant = Tenant::register(&authenticator).await;
     let bystander = Tenant::register(&authenticator).await;
-    let login = LoginRequest { email: tenant.email.clone(), password: PASSWORD.into() };
+    let login = LoginRequest::new(&tenant.email, PASSWORD);
     let second = authenticator.login(&login, &Peer::default()).await.expect("a second session");
     let second = authenticator.verify(&second.access_token).await.expect("signed");
     authenticator.logout_everywhere(&second).await.expect("ended");
@@ -240,7 +240,7 @@ async fn a11_changing_the_password_ends_other_sessions() {
     let test = TestDatabase::create().await;
     let (_database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
     let tenant = Tenant::register(&authenticator).await;
-    let mut login = LoginRequest { email: tenant.email.clone(), password: PASSWORD.into() };
+    let mut login = LoginRequest::new(&tenant.email, PASSWORD);
     let other = authenticator.login(&login, &Peer::default()).await.expect("a second session");
     let other_scope = authenticator.verify(&other.access_token).await.expect("signed");
     let change = |current: &str, new: &str| PasswordChange {
@@ -292,7 +292,7 @@ async fn a11_no_log_in_with_the_old_password_survives_the_change() {
     for _ in 0..6 {
         let (authenticator, email) = (authenticator.clone(), tenant.email.clone());
         logins.spawn(async move {
-            let login = LoginRequest { email, password: PASSWORD.into() };
+            let login = LoginRequest::new(email, PASSWORD);
             let mut scopes = Vec::new();
             while let Ok(tokens) = authenticator.login(&login, &Peer::default()).await {
                 let scope = authenticator.verify(&tokens.access_token).await.expect("signed");
@@ -330,7 +330,7 @@ async fn a5_guessing_the_current_password_is_throttled() {
     }
     assert!(codes.contains(&ErrorCode::TooManyRequests), "{codes:?}");
     // Whoever logs in is not held up by it.
-    let login = LoginRequest { email: tenant.email.clone(), password: PASSWORD.into() };
+    let login = LoginRequest::new(&tenant.email, PASSWORD);
     authenticator.login(&login, &Peer::default()).await.expect("logged in");
 }
 

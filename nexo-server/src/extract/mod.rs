@@ -82,6 +82,11 @@ impl<'a> Call<'a> {
         query::number(self.parts.uri.query().unwrap_or_default(), name)
     }
 
+    /// The limit and the cursor of a list that has nothing else.
+    pub(crate) fn page(&self) -> Outcome<(Option<u16>, Option<String>)> {
+        query::page(self.parts.uri.query().unwrap_or_default())
+    }
+
     /// What a search asks for.
     pub(crate) fn search(&self) -> Outcome<SearchParams> {
         query::search_params(self.parts.uri.query().unwrap_or_default())

@@ -1,6 +1,8 @@
 //! Query parameters of a list.
 
-use nexo_core::model::{Entity, ErrorCode, ListParams, MAX_HITS, SearchParams, SheetFormat};
+use nexo_core::model::{
+    Entity, ErrorCode, ListParams, MAX_HITS, MAX_LIMIT, SearchParams, SheetFormat,
+};
 
 use crate::failure::{Failure, Outcome};
 
@@ -75,6 +77,32 @@ pub(super) fn number(query: &str, only: &str) -> Outcome<Option<u64>> {
         }
     }
     Ok(number)
+}
+
+/// Reads `limit` and `cursor`, and nothing else.
+pub(super) fn page(query: &str) -> Outcome<(Option<u16>, Option<String>)> {
+    let (mut limit, mut cursor) = (None, None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let again = match &*name {
+            "limit" => {
+                let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+                let read = value.parse().ok().filter(|_| digits);
+                let wrong = || refused(format!("limit must be a number from 1 to {MAX_LIMIT}"));
+                limit.replace(read.ok_or_else(wrong)?).is_some()
+            }
+            "cursor" => cursor.replace(value.into_owned()).is_some(),
+            _ => {
+                let name: String = name.chars().take(40).collect();
+                return Err(refused(format!(
+                    "unknown parameter {name:?}; known are limit and cursor"
+                )));
+            }
+        };
+        if again {
+            return Err(refused(format!("the parameter {name} is given twice")));
+        }
+    }
+    Ok((limit, cursor))
 }
 
 /// Reads `q`, `in` (several, or with commas) and `limit`, and nothing else.

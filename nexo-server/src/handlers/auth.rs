@@ -2,7 +2,8 @@
 
 use nexo_core::TenantScope;
 use nexo_core::model::{
-    LoginRequest, PasswordChange, ProfilePatch, RefreshRequest, RegisterRequest,
+    AcceptInvitation, LoginRequest, PasswordChange, ProfilePatch, RefreshRequest, RegisterRequest,
+    SwitchAccount,
 };
 
 use crate::app::{App, Services};
@@ -25,6 +26,26 @@ pub(crate) async fn login(app: &App, mut call: Call<'_>) -> Outcome<Reply> {
 pub(crate) async fn refresh(app: &App, mut call: Call<'_>) -> Outcome<Reply> {
     let request: RefreshRequest = call.json().await?;
     let tokens = app.services()?.authenticator().refresh(&request).await?;
+    respond::ok(&tokens)
+}
+
+pub(crate) async fn accept_invitation(app: &App, mut call: Call<'_>) -> Outcome<Reply> {
+    let accept: AcceptInvitation = call.json().await?;
+    let tokens = app.services()?.authenticator().accept_invitation(&accept, &call.peer()).await?;
+    respond::created(&tokens)
+}
+
+pub(crate) async fn accounts(to: &Services, scope: TenantScope) -> Outcome<Reply> {
+    respond::ok(&to.authenticator().accounts(&scope).await?)
+}
+
+pub(crate) async fn switch(
+    to: &Services,
+    scope: TenantScope,
+    mut call: Call<'_>,
+) -> Outcome<Reply> {
+    let switch: SwitchAccount = call.json().await?;
+    let tokens = to.authenticator().switch_account(&scope, &switch, &call.peer()).await?;
     respond::ok(&tokens)
 }
 

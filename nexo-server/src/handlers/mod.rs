@@ -7,4 +7,5 @@ mod fields;
 pub(crate) mod health;
 pub(crate) mod imports;
 pub(crate) mod keys;
+pub(crate) mod people;
 pub(crate) mod search;

@@ -33,8 +33,12 @@ pub(crate) fn ok<T: Serialize>(value: &T) -> Outcome<Reply> {
 
 /// 200 with a row and its `ETag`.
 pub(crate) fn row<T: Entity>(row: &T) -> Outcome<Reply> {
-    let mut reply = ok(row)?;
-    reply.headers_mut().insert(ETAG, etag(row.version()));
+    versioned(ok(row)?, row.version())
+}
+
+/// The same with the `ETag` of what is answered.
+pub(crate) fn versioned(mut reply: Reply, version: i64) -> Outcome<Reply> {
+    reply.headers_mut().insert(ETAG, etag(version));
     Ok(reply)
 }
 
@@ -58,9 +62,7 @@ pub(crate) fn created_at<T: Serialize>(
 
 /// 201 with a row, its `ETag`, and its address below the called collection.
 pub(crate) fn created_row<T: Entity>(collection: &str, row: &T) -> Outcome<Reply> {
-    let mut reply = created_at(collection, row.id(), row)?;
-    reply.headers_mut().insert(ETAG, etag(row.version()));
-    Ok(reply)
+    versioned(created_at(collection, row.id(), row)?, row.version())
 }
 
 /// The answer of work that is done once, marked if it was given before.

@@ -68,6 +68,17 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
         E::SessionEnded => {
             (S::UNAUTHORIZED, "Session ended", "the session was ended: log in again")
         }
+        E::PermissionsChanged => (
+            S::UNAUTHORIZED,
+            "Permissions changed",
+            "what you may do has changed: refresh the access token",
+        ),
+        E::Forbidden => (S::FORBIDDEN, "Forbidden", "your role does not permit it"),
+        E::InvalidInvitation => (
+            S::UNAUTHORIZED,
+            "Invalid invitation",
+            "the invitation is not valid: ask for a new one",
+        ),
         E::InvalidCredentials => {
             (S::UNAUTHORIZED, "Invalid credentials", "e-mail address or password is wrong")
         }
@@ -151,7 +162,9 @@ fn closes(code: ErrorCode) -> bool {
 
 fn challenge(code: ErrorCode) -> HeaderValue {
     HeaderValue::from_static(match code {
-        ErrorCode::TokenExpired | ErrorCode::SessionEnded => r#"Bearer error="invalid_token""#,
+        ErrorCode::TokenExpired | ErrorCode::SessionEnded | ErrorCode::PermissionsChanged => {
+            r#"Bearer error="invalid_token""#
+        }
         _ => "Bearer",
     })
 }

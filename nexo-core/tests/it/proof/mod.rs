@@ -100,7 +100,10 @@ const PARTS: &[&str] = &[
     "nexo.import_chunks",
     "nexo.import_rows",
     "nexo.imports",
+    "nexo.invitations",
     "nexo.project_members",
+    "nexo.role_parents",
+    "nexo.roles",
 ];
 
 /// What `nexo_app` can write is an entity that is registered, or a part of one.

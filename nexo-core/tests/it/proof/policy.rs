@@ -30,7 +30,9 @@ pub(super) async fn try_statements(world: &World, findings: &mut Findings) {
 }
 
 async fn begin(connection: &Connection, account: &str) {
-    let sql = format!("begin; set local nexo.account_id = '{account}'");
+    let sql = format!(
+        "begin; set local nexo.account_id = '{account}'; set local nexo.permissions = '-1'"
+    );
     connection.batch_execute(&sql).await.expect("begins");
 }
 

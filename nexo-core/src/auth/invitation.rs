@@ -1,0 +1,161 @@
+//! Accepting an invitation.
+
+use tokio_postgres::types::ToSql;
+
+use super::authenticator::{Authenticator, row_user};
+use super::config::Peer;
+use super::login::{
+    ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
+    is_division_by_zero, is_duplicate,
+};
+use super::secret::InvitationToken;
+use super::throttle::{self, Attempt};
+use crate::db::Plan::Once;
+use crate::db::{Call, Mode};
+use crate::error::{Error, Result};
+use crate::model::{AcceptInvitation, AuthTokens, ErrorCode, FieldCode, Id, User, Validator};
+
+/// `$1` account, `$2` the token's hash.
+const FIND: &str =
+    "select i.email, u.id, u.email, u.name, u.created_at, u.password_hash
+     from nexo.invitations i left join nexo.users u on u.email = i.email
+     where i.account_id = $1 and i.token_hash = $2 and i.accepted_at is null and i.expires_at > now()";
+
+/// Fails with a division by zero when it was accepted or withdrawn meanwhile,
+/// and with it everything that is sent in the same flush.
+const MARK: &str = "with accepted as (
+         update nexo.invitations set accepted_at = now()
+         where account_id = $1 and token_hash = $2 and accepted_at is null and expires_at > now()
+         returning id)
+     select 1 / count(*) from accepted";
+
+/// `$1` account, `$2` the token's hash, `$3` user.
+const JOIN: &str = "insert into nexo.memberships (account_id, user_id, role, role_id)
+     select account_id, $3, role, role_id from nexo.invitations where account_id = $1 and token_hash = $2";
+
+impl Authenticator {
+    /// Makes whoever has the token a member, and logs them in to the account.
+    /// Somebody new becomes a user with the name and the password given; a
+    /// user shows that they are by their password.
+    ///
+    /// # Errors
+    /// `invalid_invitation` for a token that is unknown, expired, withdrawn or
+    /// used; `invalid_credentials` for the wrong password;
+    /// `validation_failed` without the name of somebody new, or for a password
+    /// that cannot be chosen; `conflict` when the user is a member already;
+    /// `too_many_requests`; `overloaded`.
+    pub async fn accept_invitation(
+        &self,
+        accept: &AcceptInvitation,
+        peer: &Peer,
+    ) -> Result<AuthTokens> {
+        let token = InvitationToken::parse(&accept.token).ok_or_else(refused)?;
+        let (account, token_hash) = (token.account, token.hash().to_vec());
+        // Counted by the invitation: the address is not known yet.
+        let attempt = Attempt::new(&format!("invitation {token_hash:?}"), peer);
+        let attempts = attempt.params();
+        let mut calls = attempts.calls().to_vec();
+        let find: [&(dyn ToSql + Sync); 2] = [&account, &token_hash];
+        calls.push(Call { sql: FIND, params: &find, plan: Once });
+        let rows = self.identity().run_in(Mode::Write, account, None, &calls).await?;
+        Attempt::judge(&rows)?;
+        let found = rows[throttle::STATEMENTS].first().ok_or_else(refused)?;
+
+        let (user, new) = match found.get::<_, Option<Id<User>>>(1) {
+            Some(user) => (user, None),
+            None => (Id::new(), Some(self.newcomer(accept, found.get(0)).await?)),
+        };
+        let known = match new {
+            Some(_) => None,
+            None => Some(self.verified(accept, found.get(5)).await?),
+        };
+        let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
+
+        let start = Start::new(self, user, Some(account), peer)?;
+        let (session, refresh) = (start.session_params(hash), start.token_params());
+        let join: [&(dyn ToSql + Sync); 3] = [&account, &token_hash, &user];
+        let add: Option<[&(dyn ToSql + Sync); 4]> = new
+            .as_ref()
+            .map(|it| -> [&(dyn ToSql + Sync); 4] { [&user, &it.email, &it.name, &it.hash] });
+        let still: [&(dyn ToSql + Sync); 2] = [&user, hash];
+        let who = match &add {
+            Some(add) => Call { sql: ADD_USER, params: add, plan: Once },
+            None => Call { sql: STILL_VERIFIED, params: &still, plan: Once },
+        };
+        let calls = [
+            Call { sql: MARK, params: &find, plan: Once },
+            who,
+            Call { sql: JOIN, params: &join, plan: Once },
+            Call { sql: ADD_SESSION, params: &session, plan: Once },
+            Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
+        ];
+        let rows = self.identity().run_in(Mode::Write, account, Some(user), &calls).await;
+        let rows = rows.map_err(explain)?;
+        let joined = rows.last().and_then(|rows| rows.first()).ok_or_else(refused)?;
+        let user = match add {
+            Some(_) => row_user(&rows[1][0], 0),
+            None => row_user(found, 1),
+        };
+        start.finish(self, user, joined)
+    }
+
+    async fn newcomer(&self, accept: &AcceptInvitation, email: String) -> Result<Newcomer> {
+        let mut check = Validator::new();
+        match &accept.name {
+            Some(name) => check.text("name", name, 1, 200),
+            None => check.refuse("name", FieldCode::Required, "must be given by somebody new"),
+        }
+        check.finish().map_err(Error::invalid)?;
+        let name = accept.name.clone().unwrap_or_default();
+        let context = vec![email.clone(), name.clone()];
+        let hash = self.passwords().accept("password", &accept.password, context).await?;
+        Ok(Newcomer { email, name, hash })
+    }
+
+    /// The hash that the password was verified by.
+    async fn verified(&self, accept: &AcceptInvitation, stored: String) -> Result<String> {
+        let place = self.passwords().reserve()?;
+        let verdict =
+            self.passwords().verify(place, &accept.password, Some(stored.clone())).await?;
+        if verdict.matches {
+            return Ok(stored);
+        }
+        Err(Error::new(
+            ErrorCode::InvalidCredentials,
+            "the invited address is a user's; this is not their password",
+        ))
+    }
+}
+
+/// Somebody who becomes a user by this.
+struct Newcomer {
+    email: String,
+    name: String,
+    hash: String,
+}
+
+fn explain(error: Error) -> Error {
+    if is_division_by_zero(&error) {
+        return refused();
+    }
+    if is_duplicate(&error) {
+        // Of the membership, or of a user who has registered meanwhile.
+        return Error::new(
+            ErrorCode::Conflict,
+            "you are a member already, or have just registered; log in",
+        )
+        .because(error);
+    }
+    error
+}
+
+fn refused() -> Error {
+    Error::new(
+        ErrorCode::InvalidInvitation,
+        "the invitation is unknown, used, withdrawn or has expired; ask for a new one",
+    )
+}

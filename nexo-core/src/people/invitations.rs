@@ -1,0 +1,118 @@
+//! Invitations to an account.
+
+use std::fmt;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error as PgError, Row};
+
+use super::role_ref;
+use crate::auth::InvitationToken;
+use crate::db::{Access, Call, Database, Executor, translate};
+use crate::error::{Error, Result};
+use crate::model::{
+    Id, Invitation, Invitations, Invite, NewInvitation, Permission, Validate, normalize_email,
+};
+use crate::tenant::TenantScope;
+
+macro_rules! columns {
+    () => {
+        "id, email, role, role_id, invited_by, created_at, expires_at"
+    };
+}
+
+/// `$2` id, `$3` address, `$4` and `$5` role, `$6` the token's hash, `$7` who invites.
+const INSERT: &str = concat!(
+    "insert into nexo.invitations (account_id, id, email, role, role_id, token_hash, invited_by, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, now() + interval '7 days')
+     returning ",
+    columns!()
+);
+/// The one before to the same address. Those that ended long ago go too.
+const REPLACE: &str = "delete from nexo.invitations where account_id = $1
+     and (email = $2 and accepted_at is null or created_at < now() - interval '90 days')";
+const LIST: &str = concat!(
+    "select ",
+    columns!(),
+    " from nexo.invitations where account_id = $1 and accepted_at is null and expires_at > now()
+     order by created_at desc, id desc limit 1000"
+);
+/// `$2` id.
+const WITHDRAW: &str = "delete from nexo.invitations
+     where account_id = $1 and id = $2 and accepted_at is null returning id";
+
+/// The invitations to the account of whichever scope is given.
+#[derive(Clone)]
+pub struct InvitationRepository {
+    database: Database,
+}
+
+impl Database {
+    /// The invitations.
+    #[must_use]
+    pub fn invitations(&self) -> InvitationRepository {
+        InvitationRepository { database: self.clone() }
+    }
+}
+
+impl InvitationRepository {
+    /// Invites somebody for seven days; an invitation of the same address that
+    /// was not accepted ends. What is answered tells nothing of whether the
+    /// address is a user's.
+    ///
+    /// # Errors
+    /// `validation_failed` for the address or a role that there is not;
+    /// `forbidden` without `member:manage`, or for a role beyond the own
+    /// permissions.
+    pub async fn create(&self, scope: &TenantScope, invite: &Invite) -> Result<NewInvitation> {
+        invite.validate().map_err(Error::invalid)?;
+        let email = normalize_email(&invite.email);
+        let token = InvitationToken::generate(scope.account_id())?;
+        let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));
+        let (hash, inviter) = (token.hash().to_vec(), scope.user_id());
+        let insert: [&(dyn ToSql + Sync); 6] = [&id, &email, &role, &role_id, &hash, &inviter];
+        let replace: [&(dyn ToSql + Sync); 1] = [&email];
+        let calls = [Call::new(REPLACE, &replace), Call::new(INSERT, &insert)];
+        let access = Access::write(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &calls).await?;
+        let invitation = from_row(&rows[1][0]).map_err(translate)?;
+        Ok(NewInvitation { invitation, token: token.expose() })
+    }
+
+    /// Those that can still be accepted.
+    ///
+    /// # Errors
+    /// `forbidden` without `member:manage`.
+    pub async fn list(&self, scope: &TenantScope) -> Result<Invitations> {
+        let access = Access::read(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &[])]).await?;
+        let data = rows[0].iter().map(from_row).collect::<Result<_, _>>().map_err(translate)?;
+        Ok(Invitations { data })
+    }
+
+    /// Takes an invitation back.
+    ///
+    /// # Errors
+    /// `not_found`, also for one that was accepted; `forbidden`.
+    pub async fn withdraw(&self, scope: &TenantScope, id: Id<Invitation>) -> Result<()> {
+        let access = Access::write(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &[Call::new(WITHDRAW, &[&id])]).await?;
+        rows[0].first().map(drop).ok_or_else(Error::not_found)
+    }
+}
+
+fn from_row(row: &Row) -> Result<Invitation, PgError> {
+    Ok(Invitation {
+        id: row.try_get(0)?,
+        email: row.try_get(1)?,
+        role: role_ref::read(row, 2)?,
+        invited_by: row.try_get(4)?,
+        created_at: row.try_get(5)?,
+        expires_at: row.try_get(6)?,
+    })
+}
+
+impl fmt::Debug for InvitationRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvitationRepository").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! Invitations: how one becomes a member, and who cannot.
+
+use nexo_core::model::{
+    AcceptInvitation, BuiltInRole, Client, ErrorCode, Id, Invite, LoginRequest, MemberPatch,
+    NewInvitation, ProfilePatch, SwitchAccount,
+};
+use nexo_core::testing::{PASSWORD, Tenant, credentials};
+use nexo_core::{Peer, TenantScope};
+
+use super::World;
+
+impl World {
+    async fn invite(&self, by: &TenantScope, email: &str, role: BuiltInRole) -> NewInvitation {
+        let invite = Invite { email: email.to_owned(), role: role.into() };
+        self.database.invitations().create(by, &invite).await.expect("invites")
+    }
+
+    async fn accept(
+        &self,
+        token: &str,
+        password: &str,
+        name: Option<&str>,
+    ) -> nexo_core::Result<Tenant> {
+        let accept = AcceptInvitation {
+            token: token.to_owned(),
+            password: password.to_owned(),
+            name: name.map(str::to_owned),
+        };
+        let tokens = self.authenticator.accept_invitation(&accept, &Peer::default()).await?;
+        let scope = self.authenticator.verify(&tokens.access_token).await?;
+        Ok(Tenant { email: tokens.user.email.clone(), tokens, scope })
+    }
+}
+
+#[tokio::test]
+async fn somebody_new_joins_with_a_name_and_a_password() {
+    let world = World::create().await;
+    let email = credentials().email;
+    let given = format!(" {} ", email.to_uppercase());
+    let invited = world.invite(&world.owner.scope, &given, BuiltInRole::Member).await;
+    assert_eq!(invited.invitation.email, email);
+    for (password, name, field) in [(PASSWORD, None, "name"), ("short", Some("Eve"), "password")] {
+        let refused = world.accept(&invited.token, password, name).await.expect_err(field);
+        assert_eq!(refused.fields()[0].field, field);
+    }
+    let joined = world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect("accepted");
+    assert_eq!(joined.tokens.account, world.owner.tokens.account);
+    assert_eq!(joined.tokens.role, BuiltInRole::Member.into());
+    world.client(&joined.scope).await.expect("a member may");
+    let login = LoginRequest::new(&joined.email, PASSWORD);
+    let tokens = world.authenticator.login(&login, &Peer::default()).await.expect("logs in");
+    assert_eq!(tokens.account, world.owner.tokens.account);
+
+    // Once.
+    let refused = world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect_err("used");
+    assert_eq!(refused.code(), ErrorCode::InvalidInvitation);
+    let left = world.database.invitations().list(&world.owner.scope).await.expect("listed");
+    assert!(left.data.is_empty());
+}
+
+#[tokio::test]
+async fn a_user_joins_by_their_password_and_goes_to_and_fro() {
+    let world = World::create().await;
+    let user = Tenant::register(&world.authenticator).await;
+    let own = user.scope.account_id();
+    let invited = world.invite(&world.owner.scope, &user.email, BuiltInRole::Viewer).await;
+    let refused = world.accept(&invited.token, "not that one, surely", None).await;
+    assert_eq!(refused.expect_err("wrong").code(), ErrorCode::InvalidCredentials);
+    let joined = world.accept(&invited.token, PASSWORD, Some("ignored")).await.expect("accepted");
+    assert_eq!(joined.tokens.user, user.tokens.user);
+
+    let accounts = world.authenticator.accounts(&joined.scope).await.expect("listed").data;
+    let roles: Vec<_> = accounts.iter().map(|it| (it.account.id, it.role)).collect();
+    let there = world.owner.scope.account_id();
+    assert_eq!(roles, [(own, BuiltInRole::Owner.into()), (there, BuiltInRole::Viewer.into())]);
+
+    let peer = Peer::default();
+    let to = |account_id| SwitchAccount { account_id };
+    let back = world.authenticator.switch_account(&joined.scope, &to(own), &peer).await;
+    let back = world.authenticator.verify(&back.expect("switches").access_token).await;
+    let back = back.expect("verifies");
+    assert_eq!(back.account_id(), own);
+    world.client(&back).await.expect("an owner there");
+    let clients = world.database.repository::<Client>();
+    let ended = clients.list(&joined.scope, &Default::default()).await.expect_err("ended");
+    assert_eq!(ended.code(), ErrorCode::SessionEnded);
+
+    // To where the user is no member, nobody goes, and the session stays.
+    let foreign = Tenant::register(&world.authenticator).await.scope.account_id();
+    for account in [foreign, Id::new()] {
+        let refused = world.authenticator.switch_account(&back, &to(account), &peer).await;
+        assert!(refused.expect_err("no member").is_not_found());
+    }
+    clients.list(&back, &Default::default()).await.expect("goes on");
+    let mut login = LoginRequest::new(&user.email, PASSWORD);
+    login.account_id = Some(there);
+    let tokens = world.authenticator.login(&login, &peer).await.expect("logs in there");
+    assert_eq!(tokens.account.id, there);
+    login.account_id = Some(foreign);
+    let refused = world.authenticator.login(&login, &peer).await.expect_err("no member");
+    assert_eq!(refused.code(), ErrorCode::InvalidCredentials);
+}
+
+/// A session that was opened by switching ends when the first one would have.
+#[tokio::test]
+async fn a6_switching_prolongs_nothing() {
+    let world = World::create().await;
+    let superuser = world.test.superuser().await;
+    let ends = "select expires_at::text from nexo.sessions where revoked_at is null";
+    let first: String = superuser.query_one(ends, &[]).await.expect("one").get(0);
+    let to = SwitchAccount { account_id: world.owner.scope.account_id() };
+    let peer = Peer::default();
+    let switched = world.authenticator.switch_account(&world.owner.scope, &to, &peer);
+    switched.await.expect("switches");
+    let second: String = superuser.query_one(ends, &[]).await.expect("one").get(0);
+    assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn invitations_that_ended_are_refused_in_the_same_words() {
+    let world = World::create().await;
+    let (owner, invitations) = (&world.owner.scope, world.database.invitations());
+    let email = || credentials().email;
+    let withdrawn = world.invite(owner, &email(), BuiltInRole::Member).await;
+    invitations.withdraw(owner, withdrawn.invitation.id).await.expect("withdrawn");
+    let expired = world.invite(owner, &email(), BuiltInRole::Member).await;
+    let superuser = world.test.superuser().await;
+    superuser
+        .batch_execute("update nexo.invitations set expires_at = now()")
+        .await
+        .expect("expired");
+    let address = email();
+    let replaced = world.invite(owner, &address, BuiltInRole::Member).await;
+    let newest = world.invite(owner, &address, BuiltInRole::Viewer).await;
+    // Of somebody who may less since, or is gone.
+    let admin = world.join(BuiltInRole::Admin).await;
+    let weakened = world.invite(&admin.scope, &email(), BuiltInRole::Admin).await;
+    let removed = world.join(BuiltInRole::Admin).await;
+    let orphan = world.invite(&removed.scope, &email(), BuiltInRole::Admin).await;
+    let members = world.database.members();
+    let viewer = MemberPatch { role: BuiltInRole::Viewer.into() };
+    members
+        .set_role(owner, admin.scope.user_id().expect("a user"), &viewer)
+        .await
+        .expect("changed");
+    members.remove(owner, removed.scope.user_id().expect("a user")).await.expect("removed");
+    // A token of this account that names another one.
+    let other = Tenant::register(&world.authenticator).await;
+    let foreign = world.invite(&other.scope, &email(), BuiltInRole::Member).await.token;
+
+    let mut told = Vec::new();
+    for token in [&withdrawn, &expired, &replaced, &weakened, &orphan].map(|it| it.token.as_str()) {
+        told.push(world.accept(token, PASSWORD, Some("Eve")).await.expect_err("ended"));
+    }
+    for token in
+        ["", "nxi_", "nxr_AAAA", &foreign[..foreign.len() - 4], &other.tokens.refresh_token]
+    {
+        told.push(world.accept(token, PASSWORD, Some("Eve")).await.expect_err("no token"));
+    }
+    for refused in told {
+        assert_eq!(refused.code(), ErrorCode::InvalidInvitation);
+        assert_eq!(
+            refused.to_string(),
+            "the invitation is unknown, used, withdrawn or has expired; ask for a new one"
+        );
+    }
+    assert!(world.authenticator.verify(&newest.token).await.is_err(), "J4: it is no access token");
+    let joined = world.accept(&newest.token, PASSWORD, Some("Eve")).await.expect("the newest");
+    assert_eq!(joined.tokens.role, BuiltInRole::Viewer.into());
+    // P1: others' invitations are not there.
+    let refused = invitations.withdraw(owner, Id::new()).await.expect_err("none");
+    assert!(refused.is_not_found());
+    let theirs = invitations.list(&other.scope).await.expect("listed").data;
+    let refused = invitations.withdraw(owner, theirs[0].id).await.expect_err("foreign");
+    assert!(refused.is_not_found());
+}
+
+/// A4: what an invitation answers tells nothing of who is a user; and of many
+/// who accept at once, one does.
+#[tokio::test]
+async fn a4_inviting_tells_nothing_and_one_accepts() {
+    let world = World::create().await;
+    let user = Tenant::register(&world.authenticator).await;
+    let known = world.invite(&world.owner.scope, &user.email, BuiltInRole::Member).await;
+    let unknown = world.invite(&world.owner.scope, &credentials().email, BuiltInRole::Member).await;
+    let shape = |it: &NewInvitation| (it.invitation.role, it.invitation.invited_by, it.token.len());
+    assert_eq!(shape(&known), shape(&unknown));
+
+    let accepts = (0..4).map(|_| world.accept(&known.token, PASSWORD, None));
+    let done = futures_util::future::join_all(accepts).await;
+    assert_eq!(done.iter().filter(|it| it.is_ok()).count(), 1);
+    let members = world.database.members();
+    let count = members.list(&world.owner.scope, None, None).await.expect("listed").data.len();
+    assert_eq!(count, 2);
+    // A second invitation of a member ends at the membership that there is.
+    let again = world.invite(&world.owner.scope, &user.email, BuiltInRole::Admin).await;
+    let refused = world.accept(&again.token, PASSWORD, None).await.expect_err("a member");
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+}
+
+/// The card of a member follows the user's name.
+#[tokio::test]
+async fn a_new_name_is_on_each_card() {
+    let world = World::create().await;
+    let member = world.join(BuiltInRole::Member).await;
+    let patch = ProfilePatch { name: "Augusta".to_owned().into() };
+    world.authenticator.update_profile(&member.scope, &patch).await.expect("changed");
+    let user = member.scope.user_id().expect("a user");
+    let card = world.database.members().get(&world.owner.scope, user).await.expect("read");
+    assert_eq!((card.name.as_str(), card.email), ("Augusta", member.email));
+}
