@@ -150,6 +150,14 @@ impl People {
         self.nexo.request(Method::GET, "/api/invitations").send().await
     }
 
+    /// Reads an invitation that can still be accepted.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found), and as [`invite`](Self::invite).
+    pub async fn invitation(&self, id: Id<Invitation>) -> Result<Invitation> {
+        self.nexo.request(Method::GET, format!("/api/invitations/{id}")).send().await
+    }
+
     /// Takes an invitation back.
     ///
     /// # Errors

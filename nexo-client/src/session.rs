@@ -153,6 +153,7 @@ pub(crate) mod tests {
                 "name": "A", "created_at": "2026-01-01T00:00:00Z",
             },
             "account": { "id": "019c0000-0000-7000-8000-000000000002", "name": "B" },
+            "role": "member", "permissions": ["client:read"],
         });
         let tokens: AuthTokens = serde_json::from_value(tokens).expect("a valid answer");
         Session::new(tokens, Instant::now().checked_sub(age).expect("the machine has been up"))

@@ -78,7 +78,7 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Who is in the account, and what they may do.
-fn people() -> [Route; 12] {
+fn people() -> [Route; 13] {
     [
         tenant(Method::GET, "/api/roles", |to, scope, _| Box::pin(people::roles(to, scope))),
         tenant(Method::POST, "/api/roles", |to, scope, call| {
@@ -115,6 +115,9 @@ fn people() -> [Route; 12] {
             Box::pin(people::invite(to, scope, call))
         })
         .example(examples::invitation),
+        tenant(Method::GET, "/api/invitations/{id}", |to, scope, call| {
+            Box::pin(people::invitation(to, scope, call))
+        }),
         tenant(Method::DELETE, "/api/invitations/{id}", |to, scope, call| {
             Box::pin(people::withdraw(to, scope, call))
         }),

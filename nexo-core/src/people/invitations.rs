@@ -37,6 +37,12 @@ const LIST: &str = concat!(
      order by created_at desc, id desc limit 1000"
 );
 /// `$2` id.
+const GET: &str = concat!(
+    "select ",
+    columns!(),
+    " from nexo.invitations where account_id = $1 and id = $2 and accepted_at is null and expires_at > now()"
+);
+/// `$2` id.
 const WITHDRAW: &str = "delete from nexo.invitations
      where account_id = $1 and id = $2 and accepted_at is null returning id";
 
@@ -87,6 +93,16 @@ impl InvitationRepository {
         let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &[])]).await?;
         let data = rows[0].iter().map(from_row).collect::<Result<_, _>>().map_err(translate)?;
         Ok(Invitations { data })
+    }
+
+    /// Reads one that can still be accepted.
+    ///
+    /// # Errors
+    /// `not_found`; `forbidden` without `member:manage`.
+    pub async fn get(&self, scope: &TenantScope, id: Id<Invitation>) -> Result<Invitation> {
+        let access = Access::read(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &[Call::new(GET, &[&id])]).await?;
+        from_row(rows[0].first().ok_or_else(Error::not_found)?).map_err(translate)
     }
 
     /// Takes an invitation back.

@@ -94,7 +94,15 @@ pub(crate) async fn invite(
 ) -> Outcome<Reply> {
     let invite: Invite = call.json().await?;
     let made = to.database().invitations().create(&scope, &invite).await?;
-    respond::created(&made)
+    respond::created_at(call.path(), made.invitation.id, &made)
+}
+
+pub(crate) async fn invitation(
+    to: &Services,
+    scope: TenantScope,
+    call: Call<'_>,
+) -> Outcome<Reply> {
+    respond::ok(&to.database().invitations().get(&scope, call.id()?).await?)
 }
 
 pub(crate) async fn withdraw(to: &Services, scope: TenantScope, call: Call<'_>) -> Outcome<Reply> {

@@ -29,7 +29,9 @@ async fn registering_answers_with_tokens() {
             "name": "Engines"
           },
           "expires_in": 600,
+          "permissions": "[all]",
           "refresh_token": "[token]",
+          "role": "owner",
           "token_type": "Bearer",
           "user": {
             "created_at": "[time]",
@@ -174,6 +176,8 @@ async fn the_profile_is_read_and_changed() {
             "id": "[id]",
             "name": "Engines"
           },
+          "permissions": "[all]",
+          "role": "owner",
           "user": {
             "created_at": "[time]",
             "email": "ada@example.com",

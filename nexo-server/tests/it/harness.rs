@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use nexo_core::AuthConfig;
+use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
 use nexo_server::{HttpConfig, Server};
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ pub(crate) struct TestServer {
 /// A user who is logged in to an account of their own.
 pub(crate) struct User {
     pub(crate) email: String,
+    pub(crate) id: String,
+    pub(crate) account: String,
     pub(crate) token: String,
     pub(crate) refresh_token: String,
 }
@@ -59,6 +62,19 @@ impl TestServer {
         register(self.address, name).await
     }
 
+    /// Invites somebody new to the user's account, who accepts.
+    pub(crate) async fn join(&self, by: &User, name: &str, role: &str) -> User {
+        let email = format!("{name}@example.com");
+        let invite = json!({ "email": email, "role": role });
+        let invited = self.post("/api/invitations", &invite).by(by).send().await;
+        assert_eq!(invited.status, 201, "{}", invited.json());
+        let accept =
+            json!({ "token": invited.json()["token"], "password": PASSWORD, "name": name });
+        let accepted = self.post("/api/auth/invitations/accept", &accept).send().await;
+        assert_eq!(accepted.status, 201, "{}", accepted.json());
+        User::of(email, &accepted)
+    }
+
     /// How many rows a table has, whoever they belong to.
     pub(crate) async fn rows(&self, table: &str) -> i64 {
         let statement = format!("select count(*) from {table}");
@@ -80,8 +96,14 @@ pub(crate) async fn register(address: SocketAddr, name: &str) -> User {
 impl User {
     pub(crate) fn of(email: String, reply: &Reply) -> Self {
         let body = reply.json();
-        let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        Self { email, token: text("access_token"), refresh_token: text("refresh_token") }
+        let text = |text: &Value| text.as_str().unwrap().to_owned();
+        Self {
+            email,
+            id: text(&body["user"]["id"]),
+            account: text(&body["account"]["id"]),
+            token: text(&body["access_token"]),
+            refresh_token: text(&body["refresh_token"]),
+        }
     }
 }
 
@@ -164,13 +186,14 @@ impl Reply {
     }
 }
 
-/// Replaces ids, times and tokens.
+/// Replaces ids, times and tokens, and the long list of an owner's permissions.
 pub(crate) fn redact(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
                 match name.as_str() {
                     "access_token" | "refresh_token" => *member = "[token]".into(),
+                    "permissions" if *member == json!(Permissions::ALL) => *member = "[all]".into(),
                     "next_cursor" if member.is_string() => *member = "[cursor]".into(),
                     _ => redact(member),
                 }

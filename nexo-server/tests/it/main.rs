@@ -23,6 +23,8 @@ mod heads;
 mod health;
 mod imports;
 mod log;
+mod matrix;
+mod people;
 mod process;
 mod program;
 mod routes;
