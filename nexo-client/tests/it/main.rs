@@ -7,6 +7,7 @@ mod collections;
 mod errors;
 mod identity;
 mod imports;
+mod people;
 mod proxy;
 mod refresh;
 mod retry;

@@ -51,15 +51,13 @@ impl Authenticator {
     ) -> Result<AuthTokens> {
         let token = InvitationToken::parse(&accept.token).ok_or_else(refused)?;
         let (account, token_hash) = (token.account, token.hash().to_vec());
-        // Counted by the invitation: the address is not known yet.
-        let attempt = Attempt::new(&format!("invitation {token_hash:?}"), peer);
-        let attempts = attempt.params();
-        let mut calls = attempts.calls().to_vec();
         let find: [&(dyn ToSql + Sync); 2] = [&account, &token_hash];
-        calls.push(Call { sql: FIND, params: &find, plan: Once });
-        let rows = self.identity().run_in(Mode::Write, account, None, &calls).await?;
-        Attempt::judge(&rows)?;
-        let found = rows[throttle::STATEMENTS].first().ok_or_else(refused)?;
+        let calls = [Call { sql: FIND, params: &find, plan: Once }];
+        let rows = self.identity().run_in(Mode::Read, account, None, &calls).await?;
+        let found = rows[0].first().ok_or_else(refused)?;
+        // The attempts are those to log in: an invitation must not be a way to
+        // guess a password more often.
+        let attempt = Attempt::new(found.get(0), peer);
 
         let (user, new) = match found.get::<_, Option<Id<User>>>(1) {
             Some(user) => (user, None),
@@ -67,7 +65,7 @@ impl Authenticator {
         };
         let known = match new {
             Some(_) => None,
-            None => Some(self.verified(accept, found.get(5)).await?),
+            None => Some(self.verified(accept, found.get(5), &attempt).await?),
         };
         let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
 
@@ -88,7 +86,7 @@ impl Authenticator {
             Call { sql: JOIN, params: &join, plan: Once },
             Call { sql: ADD_SESSION, params: &session, plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
@@ -117,8 +115,16 @@ impl Authenticator {
     }
 
     /// The hash that the password was verified by.
-    async fn verified(&self, accept: &AcceptInvitation, stored: String) -> Result<String> {
+    async fn verified(
+        &self,
+        accept: &AcceptInvitation,
+        stored: String,
+        attempt: &Attempt,
+    ) -> Result<String> {
         let place = self.passwords().reserve()?;
+        let params = attempt.params();
+        let counted = self.identity().run(Mode::Write, None, &params.calls()).await?;
+        Attempt::judge(&counted)?;
         let verdict =
             self.passwords().verify(place, &accept.password, Some(stored.clone())).await?;
         if verdict.matches {

@@ -209,3 +209,19 @@ async fn a_new_name_is_on_each_card() {
     let card = world.database.members().get(&world.owner.scope, user).await.expect("read");
     assert_eq!((card.name.as_str(), card.email), ("Augusta", member.email));
 }
+
+/// A5: who invites somebody again and again guesses their password no more
+/// often than who logs in.
+#[tokio::test]
+async fn a5_invitations_are_no_way_around_the_throttle() {
+    let world = World::create().await;
+    let user = Tenant::register(&world.authenticator).await;
+    let mut told = Vec::new();
+    for _ in 0..12 {
+        let invited = world.invite(&world.owner.scope, &user.email, BuiltInRole::Member).await;
+        let guess = world.accept(&invited.token, "seven mauve otters juggl", None).await;
+        told.push(guess.expect_err("wrong").code());
+    }
+    assert_eq!(told[0], ErrorCode::InvalidCredentials);
+    assert_eq!(told.last(), Some(&ErrorCode::TooManyRequests), "{told:?}");
+}

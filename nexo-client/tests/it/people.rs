@@ -1,0 +1,93 @@
+//! Roles, members and invitations, and what a handle does when they change.
+
+use nexo_client::Nexo;
+use nexo_client::model::{
+    AcceptInvitation, BuiltInRole, ErrorCode, NewClient, NewRole, Permission, RolePatch, RoleRef,
+};
+
+use crate::world::{PASSWORD, World};
+
+impl World {
+    async fn join(&self, by: &Nexo, name: &str, role: impl Into<RoleRef>) -> Nexo {
+        let invited = by.people().invite(format!("{name}@example.com"), role).await.unwrap();
+        let nexo = Nexo::new(&self.proxy.url).unwrap();
+        let accept = AcceptInvitation {
+            token: invited.token,
+            password: PASSWORD.to_owned(),
+            name: Some(name.to_owned()),
+        };
+        nexo.accept_invitation(&accept).await.unwrap();
+        nexo
+    }
+}
+
+/// A handle whose user may more by now goes on as if nothing had been; one
+/// whose user may less is told so.
+#[tokio::test]
+async fn a_changed_role_needs_no_new_log_in() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let new = NewRole {
+        name: "Sales".to_owned(),
+        permissions: Permission::ClientWrite.into(),
+        inherits: vec![BuiltInRole::Viewer.into()],
+        ..NewRole::default()
+    };
+    let sales = ada.people().create_role(&new).await.unwrap();
+    let bob = world.join(&ada, "bob", sales.id).await;
+    let client = bob.clients().create(&NewClient::named("Acme")).await.unwrap();
+    let refused = bob.clients().delete(client.id).await.unwrap_err();
+    assert!(refused.is_forbidden() && !refused.is_unauthenticated(), "{refused}");
+
+    let more = Permission::ClientWrite | Permission::ClientDelete;
+    let patch = RolePatch { permissions: Some(more), ..RolePatch::default() };
+    let changed = ada.people().patch_role(&sales, &patch).await.unwrap();
+    assert!(ada.people().patch_role(&sales, &patch).await.unwrap_err().is_version_conflict());
+    // The token still says what was; the next request gets a new one.
+    assert!(!bob.session().unwrap().permissions().contain(Permission::ClientDelete.into()));
+    bob.clients().get(client.id).await.unwrap();
+    assert_eq!(world.proxy.count("POST /api/auth/refresh"), 1);
+    assert_eq!(bob.session().unwrap().permissions(), changed.effective);
+    bob.clients().delete(client.id).await.unwrap();
+
+    let user = bob.session().unwrap().user().id;
+    let member = ada.people().set_role(user, BuiltInRole::Viewer).await.unwrap();
+    assert_eq!(member.role, BuiltInRole::Viewer.into());
+    assert!(bob.clients().create(&NewClient::named("Acme")).await.unwrap_err().is_forbidden());
+    ada.people().delete_role(sales.id).await.unwrap();
+    ada.people().remove(user).await.unwrap();
+    assert!(bob.profile().await.unwrap_err().is_session_ended());
+    assert!(ada.people().member(user).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_user_goes_from_one_account_to_another() {
+    let world = World::start().await;
+    let (ada, eve) = (world.register("ada").await, world.register("eve").await);
+    let there = ada.session().unwrap().account().id;
+    let email = eve.session().unwrap().user().email.clone();
+    let invited = ada.people().invite(email, BuiltInRole::Viewer).await.unwrap();
+    let waiting = ada.people().invitations().await.unwrap().data;
+    assert_eq!(waiting, [ada.people().invitation(invited.invitation.id).await.unwrap()]);
+    let accept = AcceptInvitation {
+        token: invited.token.clone(),
+        password: PASSWORD.to_owned(),
+        name: None,
+    };
+    let profile = eve.accept_invitation(&accept).await.unwrap();
+    assert_eq!((profile.account.id, profile.role), (there, BuiltInRole::Viewer.into()));
+    let used = eve.accept_invitation(&accept).await.unwrap_err();
+    assert_eq!(used.code(), Some(ErrorCode::InvalidInvitation));
+
+    let accounts = eve.accounts().await.unwrap().data;
+    assert_eq!(accounts.len(), 2);
+    let own = accounts[0].account.id;
+    let profile = eve.switch_account(own).await.unwrap();
+    assert_eq!((profile.account.id, profile.role), (own, BuiltInRole::Owner.into()));
+    eve.clients().create(&NewClient::named("Her own")).await.unwrap();
+    assert!(ada.clients().list(&Default::default()).await.unwrap().data.is_empty());
+
+    let members = ada.people().members(None).await.unwrap();
+    assert_eq!((members.data.len(), members.next_cursor), (2, None));
+    assert_eq!(ada.people().roles().await.unwrap().built_in.len(), 5);
+}
