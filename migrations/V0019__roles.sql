@@ -145,16 +145,10 @@ alter table nexo.memberships
 create index memberships_role on nexo.memberships (account_id, role_id);
 alter table nexo.sessions add column permissions bigint not null default 0;
 
--- What is there already. The owner sees it for as long as this takes.
+-- The owner sees what is there already for as long as this takes.
 alter table nexo.memberships no force row level security;
-alter table nexo.sessions no force row level security;
-update nexo.memberships m
-    set permissions = nexo.role_permissions(m.role), email = u.email, name = u.name
-    from nexo.users u where u.id = m.user_id;
-update nexo.sessions s set permissions = m.permissions
-    from nexo.memberships m where m.account_id = s.account_id and m.user_id = s.user_id;
+update nexo.memberships m set email = u.email, name = u.name from nexo.users u where u.id = m.user_id;
 alter table nexo.memberships force row level security;
-alter table nexo.sessions force row level security;
 
 do $$
 declare
@@ -293,13 +287,11 @@ $$;
 create trigger rename_member after update of name, email on nexo.users
     for each row when (old.name <> new.name or old.email <> new.email) execute function nexo.rename_member();
 
--- After each change of roles: what they come to, for each role, member and
--- session of the account.
-create function nexo.apply_roles() returns trigger
+-- What the roles of an account come to, for each of them and its members.
+create function nexo.add_up_roles(account uuid) returns void
     language plpgsql volatile
 as $$
 declare
-    account constant uuid := nexo.current_account();
     changed record;
 begin
     perform nexo.hold_roles(account);
@@ -338,6 +330,14 @@ begin
         update nexo.memberships set permissions = changed.gets
         where account_id = account and role_id = changed.id;
     end loop;
+end
+$$;
+
+create function nexo.apply_roles() returns trigger
+    language plpgsql volatile
+as $$
+begin
+    perform nexo.add_up_roles(nexo.current_account());
     return null;
 end
 $$;
@@ -345,6 +345,30 @@ create trigger apply_roles after insert or update of permissions, built_ins on n
     for each statement execute function nexo.apply_roles();
 create trigger apply_roles after insert or delete on nexo.role_parents
     for each statement execute function nexo.apply_roles();
+
+-- For migrations that change what a built-in role permits: every role, member
+-- and session follows.
+create procedure nexo.renew_permissions()
+    language plpgsql
+as $$
+declare
+    account uuid;
+begin
+    alter table nexo.roles no force row level security;
+    alter table nexo.role_parents no force row level security;
+    alter table nexo.memberships no force row level security;
+    alter table nexo.sessions no force row level security;
+    update nexo.memberships set permissions = nexo.role_permissions(role)
+    where role <> 'custom' and permissions <> nexo.role_permissions(role);
+    for account in select distinct account_id from nexo.roles loop
+        perform nexo.add_up_roles(account);
+    end loop;
+    alter table nexo.roles force row level security;
+    alter table nexo.role_parents force row level security;
+    alter table nexo.memberships force row level security;
+    alter table nexo.sessions force row level security;
+end
+$$;
 
 -- A role beyond one's own is not touched at all; one that members have is kept
 -- by their foreign key.
@@ -360,7 +384,11 @@ create trigger refuse_beyond before delete or update of name, description, permi
     for each row when (current_user = 'nexo_app') execute function nexo.refuse_role_beyond();
 
 revoke all on function nexo.hold_roles(uuid), nexo.refuse_beyond(bigint, bigint), nexo.set_member_permissions(),
-    nexo.set_session_permissions(), nexo.open_session(), nexo.rename_member(), nexo.apply_roles(),
-    nexo.refuse_role_beyond() from public;
+    nexo.set_session_permissions(), nexo.open_session(), nexo.rename_member(), nexo.add_up_roles(uuid),
+    nexo.apply_roles(), nexo.refuse_role_beyond() from public;
+revoke all on procedure nexo.renew_permissions() from public;
 grant execute on function nexo.hold_roles(uuid) to nexo_app, nexo_auth;
-grant execute on function nexo.refuse_beyond(bigint, bigint) to nexo_app;
+grant execute on function nexo.refuse_beyond(bigint, bigint), nexo.add_up_roles(uuid) to nexo_app;
+
+-- Those who are there already.
+call nexo.renew_permissions();

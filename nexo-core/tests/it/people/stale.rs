@@ -1,10 +1,11 @@
 //! Changes take effect on the next request.
 
-use nexo_core::Peer;
 use nexo_core::model::{
     BuiltInRole, Client, ErrorCode, MemberPatch, Permission, RefreshRequest, RolePatch, RoleRef,
     SwitchAccount,
 };
+use nexo_core::tokio_postgres::NoTls;
+use nexo_core::{Database, Peer};
 
 use super::{World, role};
 
@@ -144,4 +145,38 @@ async fn f15_no_session_outlives_a_change_of_its_role() {
     let superuser = world.test.superuser().await;
     let wrong: i64 = superuser.query_one(wrong, &[]).await.expect("counted").get(0);
     assert_eq!(wrong, 0);
+}
+
+/// A migration that changes what a built-in role permits reaches every role,
+/// member and session.
+#[tokio::test]
+async fn what_a_built_in_role_permits_can_be_migrated() {
+    let world = World::create().await;
+    let inherits = [BuiltInRole::Viewer.into()];
+    let custom = role("Own", Permission::TaskWrite, &inherits);
+    let custom = world.role(&world.owner.scope, custom).await.expect("made");
+    let (viewer, other) = (world.join(BuiltInRole::Viewer).await, world.join(custom.id).await);
+    let (owner, connection) = world.test.owner_config().connect(NoTls).await.expect("connects");
+    tokio::spawn(connection);
+    owner
+        .batch_execute(
+            "create or replace function nexo.role_permissions(role text) returns bigint
+                language sql immutable strict parallel safe
+                return case role when 'viewer' then 1 when 'owner' then -1 end;
+             call nexo.renew_permissions()",
+        )
+        .await
+        .expect("migrates");
+    let expected = Permission::TaskWrite | Permission::TaskRead;
+    for (stale, permissions) in
+        [(viewer, Permission::ClientRead.into()), (other, expected.with(Permission::ClientRead))]
+    {
+        let clients = world.database.repository::<Client>();
+        let told = clients.list(&stale.scope, &Default::default()).await.expect_err("stale");
+        assert_eq!(told.code(), ErrorCode::PermissionsChanged);
+        let request = RefreshRequest { refresh_token: stale.tokens.refresh_token };
+        let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+        assert_eq!(tokens.permissions, permissions);
+    }
+    Database::open(world.test.config()).await.expect("and isolates as before");
 }
