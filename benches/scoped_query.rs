@@ -181,7 +181,7 @@ impl Prepared {
                 Client::SELECT
             ))
             .await,
-            set_account: prepare("select set_config('nexo.account_id', $1, true)").await,
+            set_account: prepare("select set_config('nexo.account_id', $1, true), set_config('nexo.permissions', '-1', true)").await,
             client,
         }
     }

@@ -52,6 +52,12 @@ begin
     end;
     if gets is not null then
         perform nexo.refuse_beyond(0, gets);
+        -- Whoever was given less while this waited has invited nobody either.
+        if new.invited_by is not null and not exists (select from nexo.memberships m
+            where m.account_id = new.account_id and m.user_id = new.invited_by and gets & ~m.permissions = 0)
+        then
+            raise exception 'beyond the own permissions' using errcode = 'NX403';
+        end if;
     end if;
     return new;
 end

@@ -14,6 +14,7 @@ use crate::db::Plan::Once;
 use crate::db::{Call, Mode};
 use crate::error::{Error, Result};
 use crate::model::{AcceptInvitation, AuthTokens, ErrorCode, FieldCode, Id, User, Validator};
+use crate::people::ONE_AFTER_THE_OTHER;
 
 /// `$1` account, `$2` the token's hash.
 const FIND: &str =
@@ -81,6 +82,7 @@ impl Authenticator {
             None => Call { sql: STILL_VERIFIED, params: &still, plan: Once },
         };
         let calls = [
+            Call { sql: ONE_AFTER_THE_OTHER, params: &[&account], plan: Once },
             Call { sql: MARK, params: &find, plan: Once },
             who,
             Call { sql: JOIN, params: &join, plan: Once },
@@ -95,7 +97,7 @@ impl Authenticator {
         let rows = rows.map_err(explain)?;
         let joined = rows.last().and_then(|rows| rows.first()).ok_or_else(refused)?;
         let user = match add {
-            Some(_) => row_user(&rows[1][0], 0),
+            Some(_) => row_user(&rows[2][0], 0),
             None => row_user(found, 1),
         };
         start.finish(self, user, joined)

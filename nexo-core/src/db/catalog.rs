@@ -218,7 +218,7 @@ const OBJECTS: &[Check] = &[
         sql: "select p.oid::regprocedure::text from pg_proc p
               join (values
                     ('may', 'RETURN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed)'),
-                    ('account_that_may', 'RETURN CASE WHEN nexo.may(needed) THEN nexo.current_account() ELSE NULL::uuid END')
+                    ('account_that_may', 'RETURN CASE WHEN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed) THEN (NULLIF(current_setting(''nexo.account_id''::text, true), ''''::text))::uuid ELSE NULL::uuid END')
                 ) as made (name, body) on made.name = p.proname
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.provolatile <> 's' or pg_get_function_sqlbody(p.oid) is distinct from made.body)",

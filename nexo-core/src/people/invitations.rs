@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
-use super::role_ref;
+use super::{ONE_AFTER_THE_OTHER, role_ref};
 use crate::auth::InvitationToken;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
@@ -77,10 +77,14 @@ impl InvitationRepository {
         let (hash, inviter) = (token.hash().to_vec(), scope.user_id());
         let insert: [&(dyn ToSql + Sync); 6] = [&id, &email, &role, &role_id, &hash, &inviter];
         let replace: [&(dyn ToSql + Sync); 1] = [&email];
-        let calls = [Call::new(REPLACE, &replace), Call::new(INSERT, &insert)];
+        let calls = [
+            Call::new(ONE_AFTER_THE_OTHER, &[]),
+            Call::new(REPLACE, &replace),
+            Call::new(INSERT, &insert),
+        ];
         let access = Access::write(Permission::MemberManage);
         let rows = self.database.scoped(scope).run(access, &calls).await?;
-        let invitation = from_row(&rows[1][0]).map_err(translate)?;
+        let invitation = from_row(&rows[2][0]).map_err(translate)?;
         Ok(NewInvitation { invitation, token: token.expose() })
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
+use super::ONE_AFTER_THE_OTHER;
 use crate::db::{Access, Call, Database, Executor, IdempotencyKey, Once, Transaction, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -124,20 +125,21 @@ impl RoleRepository {
                 let inherit: [&(dyn ToSql + Sync); 2] = [&id, &parents];
                 let one: [&(dyn ToSql + Sync); 1] = [&id];
                 let calls = [
+                    Call::new(ONE_AFTER_THE_OTHER, &[]),
                     Call::new(COUNT, &[]),
                     Call::new(INSERT, &insert),
                     Call::new(INHERIT, &inherit),
                     Call::new(GET, &one),
                 ];
                 let rows = transaction.run(Access::write(Permission::RoleManage), &calls).await?;
-                let count: i64 = rows[0][0].try_get(0).map_err(translate)?;
+                let count: i64 = rows[1][0].try_get(0).map_err(translate)?;
                 if count >= MOST {
                     return Err(Error::new(
                         ErrorCode::Conflict,
                         "an account has at most 200 roles",
                     ));
                 }
-                the_role(&rows[3])
+                the_role(&rows[4])
             })
             .await
     }
@@ -172,8 +174,9 @@ impl RoleRepository {
         ];
         let transaction = self.database.transaction(scope).await?;
         let access = Access::write(Permission::RoleManage);
-        let changed = transaction.run(access, &[Call::new(PATCH, &change)]).await?;
-        if changed[0].is_empty() {
+        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(PATCH, &change)];
+        let changed = transaction.run(access, &calls).await?;
+        if changed[1].is_empty() {
             return Err(missed(&transaction, id).await);
         }
         if let Some(parents) = &parents {
@@ -200,7 +203,8 @@ impl RoleRepository {
         let transaction = self.database.transaction(scope).await?;
         let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
         let access = Access::write(Permission::RoleManage);
-        let deleted = transaction.run(access, &[Call::new(DELETE, &params)]).await;
+        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(DELETE, &params)];
+        let deleted = transaction.run(access, &calls).await;
         let deleted = deleted.map_err(|error| match error.code() {
             ErrorCode::ValidationFailed => Error::new(
                 ErrorCode::InUse,
@@ -209,7 +213,7 @@ impl RoleRepository {
             .because(error),
             _ => error,
         })?;
-        if deleted[0].is_empty() {
+        if deleted[1].is_empty() {
             return Err(missed(&transaction, id).await);
         }
         transaction.commit(String::new).await

@@ -18,6 +18,9 @@ use crate::model::{
 
 /// The most rows that `q` may find in a list; with more it is refused.
 pub(crate) const MAX_FOUND: u64 = 10_000;
+/// The rows of a page if no limit is asked for, and the one that tells whether
+/// there are more.
+const USUAL: i64 = DEFAULT_LIMIT as i64 + 1;
 
 /// A statement of a list with its parameters but the account, which is `$1`.
 pub(crate) struct Statement<'a> {
@@ -161,8 +164,13 @@ pub(crate) fn page<'a, T: Table>(
         let id = to.bind(&cursor.id, Type::UUID);
         let _infallible = write!(to.sql, " and ({}, id) {compare} (${key}, ${id})", order.column);
     }
-    let limit = to.bind(fetch, Type::INT8);
-    let end = format!(" order by {}{direction}, id{direction} limit ${limit}", order.column);
+    // The usual one stands in the text: a plan that is kept then knows how few
+    // rows are wanted, or it would be made anew each time.
+    let limit = match *fetch {
+        USUAL if to.is_common => USUAL.to_string(),
+        _ => format!("${}", to.bind(fetch, Type::INT8)),
+    };
+    let end = format!(" order by {}{direction}, id{direction} limit {limit}", order.column);
     to.push(&end);
     if merged.is_some() {
         to.push(") as page");

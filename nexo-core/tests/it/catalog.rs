@@ -11,7 +11,7 @@ const TABLE: &str = "create table nexo.probes (
   alter table nexo.probes enable row level security;
   alter table nexo.probes force row level security;
   create policy tenant on nexo.probes using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
-  create policy may on nexo.probes as restrictive to nexo_app using (account_id = nexo.account_that_may(nexo.permission('client:read')));
+  create policy may on nexo.probes as restrictive to nexo_app using (account_id = nexo.account_that_may(1));
   grant select, insert, update, delete on nexo.probes to nexo_app;";
 
 /// Control, what is done to the good table, and what the refusal must say.

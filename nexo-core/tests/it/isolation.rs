@@ -205,7 +205,7 @@ async fn r7_r15_references_and_cascades_stay_inside_of_the_account() {
              create policy tenant on nexo.notes using (account_id = nexo.current_account())
                 with check (account_id = nexo.current_account());
              create policy may on nexo.notes as restrictive to nexo_app
-                using (account_id = nexo.account_that_may(nexo.permission('client:read')));
+                using (account_id = nexo.account_that_may(1));
              grant select, insert, update, delete on nexo.notes to nexo_app",
         )
         .await

@@ -1,8 +1,8 @@
 //! Changes take effect on the next request.
 
 use nexo_core::model::{
-    BuiltInRole, Client, ErrorCode, MemberPatch, Permission, RefreshRequest, RolePatch, RoleRef,
-    SwitchAccount,
+    BuiltInRole, Client, ErrorCode, MemberPatch, Permission, Permissions, RefreshRequest,
+    RolePatch, RoleRef, SwitchAccount,
 };
 use nexo_core::tokio_postgres::NoTls;
 use nexo_core::{Database, Peer};
@@ -179,4 +179,38 @@ async fn what_a_built_in_role_permits_can_be_migrated() {
         assert_eq!(tokens.permissions, permissions);
     }
     Database::open(world.test.config()).await.expect("and isolates as before");
+}
+
+/// F10: changes of a role and of those who have it wait for each other, and not
+/// in a circle; and who may only manage roles changes what their members may.
+#[tokio::test]
+async fn f10_roles_and_members_change_at_once() {
+    let world = World::create().await;
+    let owner = &world.owner.scope;
+    let clerk = Permission::RoleManage | Permission::ClientWrite;
+    let clerk = world.role(owner, role("Clerk", clerk, &[])).await.expect("made");
+    let clerk = world.join(clerk.id).await.scope;
+    let sales = world.role(owner, role("Sales", Permission::ClientRead, &[])).await.expect("made");
+    let member = world.join(sales.id).await;
+    let user = member.scope.user_id().expect("a user");
+    let (members, roles) = (world.database.members(), world.database.roles());
+    for at in 0..40 {
+        let permissions =
+            if at % 2 == 0 { Permission::ClientWrite } else { Permission::ClientRead };
+        let patch = RolePatch { permissions: Some(permissions.into()), ..Default::default() };
+        let given =
+            to(if at % 3 == 0 { BuiltInRole::Viewer.into() } else { RoleRef::from(sales.id) });
+        let (patched, set) = tokio::join!(
+            roles.patch(&clerk, sales.id, &patch, None),
+            members.set_role(owner, user, &given),
+        );
+        patched.expect("patched");
+        set.expect("set");
+    }
+    members.set_role(owner, user, &to(sales.id)).await.expect("set");
+    let none = RolePatch { permissions: Some(Permissions::NONE), ..Default::default() };
+    roles.patch(&clerk, sales.id, &none, None).await.expect("patched");
+    let request = RefreshRequest { refresh_token: member.tokens.refresh_token };
+    let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+    assert_eq!(tokens.permissions, Permissions::NONE);
 }
