@@ -231,6 +231,6 @@ fn inherited(check: &mut Validator, inherits: &[RoleRef]) {
     }
     let again = |at: usize| inherits[..at].contains(&inherits[at]);
     if let Some(at) = (0..inherits.len()).find(|at| again(*at)) {
-        check.refuse(&format!("inherits[{at}]"), FieldCode::Duplicate, "is there already");
+        check.refuse(format!("inherits[{at}]"), FieldCode::Duplicate, "is there already");
     }
 }

@@ -59,8 +59,8 @@ async fn roles_are_listed_changed_and_deleted() {
 async fn members_are_listed_page_by_page() {
     let world = World::create().await;
     let mut expected = vec![world.owner.email.clone()];
-    for at in 0..4 {
-        expected.push(world.join(ROLES[at]).await.email);
+    for role in &ROLES[..4] {
+        expected.push(world.join(*role).await.email);
     }
     let members = world.database.members();
     let (mut seen, mut cursor) = (Vec::new(), None);
