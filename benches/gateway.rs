@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use nexo_client::model::{AuthTokens, LoginRequest, RegisterRequest};
+use nexo_client::model::{AuthTokens, BuiltInRole, LoginRequest, RegisterRequest};
 use nexo_client::{Method, Nexo};
 use nexo_server::routes::{Access, Route, table};
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ const SAMPLES: usize = 300;
 const SAMPLES_OF_HASHING: usize = 60;
 const ROWS: usize = 500;
 const IMPORTS: &str = "/api/crm/imports";
+const ROLES: &str = "/api/roles";
+const MEMBERS: &str = "/api/members";
 const TARGET: Duration = Duration::from_millis(300);
 const TARGET_P95: Duration = Duration::from_millis(200);
 
@@ -108,8 +110,9 @@ fn number() -> u32 {
 }
 
 fn samples_of(route: &Route) -> usize {
-    let hashes = ["register", "login", "password"].iter().any(|end| route.path().ends_with(end));
-    let needs_login = route.path().contains("logout");
+    let hashing = ["register", "login", "password", "accept", "switch"];
+    let hashes = hashing.iter().any(|end| route.path().ends_with(end));
+    let needs_login = route.path().contains("logout") || route.path().starts_with(MEMBERS);
     if hashes || needs_login { SAMPLES_OF_HASHING } else { SAMPLES }
 }
 
@@ -154,6 +157,9 @@ impl Caller {
         if route.path().starts_with(IMPORTS) {
             self.forget_imports().await;
         }
+        if route.path().starts_with(ROLES) {
+            self.delete_roles().await;
+        }
         elapsed
     }
 
@@ -163,6 +169,29 @@ impl Caller {
         for import in imports.list().await.expect("listed").data {
             imports.delete(import.id).await.expect("deleted");
         }
+    }
+
+    /// An account has only so many.
+    async fn delete_roles(&self) {
+        let people = self.nexo.people();
+        for role in people.roles().await.expect("listed").data {
+            people.delete_role(role.id).await.expect("deleted");
+        }
+    }
+
+    /// An invitation of somebody new, and what accepts it.
+    async fn invite(&self) -> Value {
+        let email = nexo_core::testing::credentials().email;
+        let invited = self.nexo.people().invite(email, BuiltInRole::Member).await;
+        let token = invited.expect("invited").token;
+        json!({ "token": token, "password": self.credentials.password, "name": "Charles" })
+    }
+
+    /// The id of a member who has just joined.
+    async fn join(&self) -> String {
+        let nexo = Nexo::new(&self.bench.url).expect("a handle");
+        let accept = serde_json::from_value(self.invite().await).expect("its own form");
+        nexo.accept_invitation(&accept).await.expect("accepted").user.id.to_string()
     }
 
     async fn call(&self, nexo: &Nexo, route: &Route, path: &str, body: Option<Value>) -> Value {
@@ -197,6 +226,9 @@ impl Caller {
         let Some((collection, _)) = route.path().split_once("/{id}") else {
             return route.path().to_owned();
         };
+        if collection == MEMBERS {
+            return route.path().replace("{id}", &self.join().await);
+        }
         let create = table()
             .into_iter()
             .find(|other| other.path() == collection && *other.method() == Method::POST)
@@ -231,6 +263,12 @@ impl Caller {
                 let token =
                     self.log_in().await.session().expect("logged in").export().refresh_token;
                 (own, Some(json!({ "refresh_token": token })))
+            }
+            "/api/auth/invitations/accept" => (own, Some(self.invite().await)),
+            "/api/auth/switch" => {
+                let nexo = self.log_in().await;
+                let account = nexo.session().expect("logged in").account().id;
+                (nexo, Some(json!({ "account_id": account })))
             }
             "/api/auth/logout" => (self.log_in().await, None),
             "/api/auth/logout-all" => (self.bench.register().await.0, None),
