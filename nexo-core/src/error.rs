@@ -78,6 +78,14 @@ impl Error {
         Self::new(ErrorCode::Forbidden, format!("your role does not permit it: {missing}"))
     }
 
+    /// This refusal, unless the attempt tells that the token is not good any more.
+    pub(crate) fn unless<R>(self, attempt: Result<R>) -> Self {
+        match attempt {
+            Err(stale) if stale.is_unauthenticated() => stale,
+            _ => self,
+        }
+    }
+
     pub(crate) fn permissions_changed() -> Self {
         Self::new(
             ErrorCode::PermissionsChanged,

@@ -32,6 +32,10 @@ pub(crate) trait Executor: Sync {
         access: Access,
         calls: &[Call<'_>],
     ) -> impl Future<Output = Result<Vec<Vec<Row>>>> + Send;
+
+    /// What to tell somebody whose token does not permit it: that, unless what
+    /// they may has changed since the token was made.
+    fn refuse(&self, forbidden: Error) -> impl Future<Output = Error> + Send;
 }
 
 /// A pool and a scope: each run is a transaction of its own, in one round trip.
@@ -46,17 +50,29 @@ impl Executor for Scoped<'_> {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        self.scope.require(access.needs)?;
+        if let Err(forbidden) = self.scope.require(access.needs) {
+            return Err(self.refuse(forbidden).await);
+        }
+        self.send(access.mode, calls).await
+    }
+
+    async fn refuse(&self, forbidden: Error) -> Error {
+        forbidden.unless(self.send(Mode::Read, &[]).await)
+    }
+}
+
+impl Scoped<'_> {
+    async fn send(&self, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         let connection = acquire(self.pool).await?;
         let account = self.scope.account_id();
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
-        let opening = opening(self.scope, access.mode);
+        let opening = opening(self.scope, mode);
         match self.scope.actor() {
             Actor::System { .. } => {
                 let prepared = prepare(&connection, &calls).await?;
-                flush(&connection, &opening, access.mode, &prepared)
+                flush(&connection, &opening, mode, &prepared)
                     .await
                     .map_err(|failed| translate(failed.error))
             }
@@ -68,7 +84,7 @@ impl Executor for Scoped<'_> {
                 guarded.extend_from_slice(&calls);
                 let prepared = prepare(&connection, &guarded).await?;
                 let mut rows =
-                    flush(&connection, &opening, access.mode, &prepared).await.map_err(explain)?;
+                    flush(&connection, &opening, mode, &prepared).await.map_err(explain)?;
                 rows.remove(0);
                 Ok(rows)
             }

@@ -14,7 +14,7 @@ use super::once::Claim;
 use super::pool::acquire;
 use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{Id, Permissions, Session, User};
 use crate::tenant::{Actor, TenantScope};
 
@@ -81,7 +81,9 @@ impl Transaction {
         groups: &[Vec<Call<'_>>],
         after_failure: AfterFailure,
     ) -> Result<Vec<Result<Answered>>> {
-        self.scope.require(needs)?;
+        if let Err(forbidden) = self.scope.require(needs) {
+            return Err(self.refuse(forbidden).await);
+        }
         let account = self.scope.account_id();
         let bound: Vec<_> = groups.iter().map(|group| bind(&account, group)).collect();
         let mut ready = Vec::with_capacity(bound.len());
@@ -190,7 +192,19 @@ impl Executor for Transaction {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        self.scope.require(access.needs)?;
+        if let Err(forbidden) = self.scope.require(access.needs) {
+            return Err(self.refuse(forbidden).await);
+        }
+        self.send_calls(calls).await
+    }
+
+    async fn refuse(&self, forbidden: Error) -> Error {
+        forbidden.unless(self.send_calls(&[]).await)
+    }
+}
+
+impl Transaction {
+    async fn send_calls(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         let account = self.scope.account_id();
         let begins = !self.begun.load(Ordering::Relaxed);
         let guard = Guard::of(self, begins);

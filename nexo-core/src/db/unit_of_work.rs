@@ -152,6 +152,11 @@ impl Executor for UnitOfWork {
         self.unsettled.fetch_sub(1, Ordering::Relaxed);
         Ok(rows)
     }
+
+    async fn refuse(&self, forbidden: Error) -> Error {
+        // The token was asked about when the unit began.
+        forbidden
+    }
 }
 
 impl Drop for UnitOfWork {

@@ -79,7 +79,9 @@ impl Importer {
         new.validate().map_err(Error::invalid)?;
         check_names(new)?;
         if let Some(table) = table_of(&new.collection) {
-            scope.require(table.to_write.into())?;
+            if let Err(forbidden) = scope.require(table.to_write.into()) {
+                return Err(self.database.scoped(scope).refuse(forbidden).await);
+            }
         }
         self.database
             .once(scope, key, async |transaction| {

@@ -116,7 +116,9 @@ impl RoleRepository {
         new.validate().map_err(Error::invalid)?;
         let (built_ins, parents) = split(&new.inherits);
         let permissions = new.permissions.closed();
-        within(scope, permissions, &built_ins)?;
+        if let Err(forbidden) = within(scope, permissions, &built_ins) {
+            return Err(self.database.scoped(scope).refuse(forbidden).await);
+        }
         let (id, creator, bits) = (Id::<Role>::new(), scope.user_id(), permissions.bits());
         self.database
             .once(scope, key, async |transaction| {
@@ -159,7 +161,10 @@ impl RoleRepository {
         patch.validate().map_err(Error::invalid)?;
         let permissions = patch.permissions.map(Permissions::closed);
         let (built_ins, parents) = patch.inherits.as_deref().map(split).unzip();
-        within(scope, permissions.unwrap_or_default(), built_ins.as_deref().unwrap_or_default())?;
+        let given = permissions.unwrap_or_default();
+        if let Err(forbidden) = within(scope, given, built_ins.as_deref().unwrap_or_default()) {
+            return Err(self.database.scoped(scope).refuse(forbidden).await);
+        }
         let bits = permissions.map(Permissions::bits);
         let changes_description = !matches!(patch.description, Change::Keep);
 

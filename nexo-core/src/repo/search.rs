@@ -38,7 +38,10 @@ pub(crate) async fn search(
             return Err(Error::new(ErrorCode::InvalidQuery, why));
         }
     };
-    let searched = searched(&params.collections, executor.scope().permissions())?;
+    let searched = match searched(&params.collections, executor.scope().permissions()) {
+        Err(error) if error.is_forbidden() => return Err(executor.refuse(error).await),
+        searched => searched?,
+    };
     let each: Vec<&str> = searched.iter().map(|(_, search)| search.sql).collect();
     let sql = format!(
         "select * from ({}) as found order by rank, updated_at desc, id limit $3",

@@ -1,8 +1,8 @@
 //! Changes take effect on the next request.
 
 use nexo_core::model::{
-    BuiltInRole, Client, ErrorCode, MemberPatch, Permission, Permissions, RefreshRequest,
-    RolePatch, RoleRef, SwitchAccount,
+    Batch, BatchOperation, BuiltInRole, Client, ErrorCode, MemberPatch, NewClient, Permission,
+    Permissions, RefreshRequest, RolePatch, RoleRef, SwitchAccount,
 };
 use nexo_core::tokio_postgres::NoTls;
 use nexo_core::{Database, Peer};
@@ -91,10 +91,15 @@ async fn a_changed_role_changes_all_who_have_it() {
     let patched = roles.patch(owner, base.id, &more, Some(base.version)).await.expect("patched");
     assert_eq!(patched.effective, Permission::ClientWrite | Permission::ClientRead);
     for stale in [&direct, &through] {
+        // Also where the old token does not permit what the new one will.
         let refused = world.client(&stale.scope).await.expect_err("stale");
-        // Who asks for what the old token does not permit is told that first.
-        assert_eq!(refused.code(), ErrorCode::Forbidden);
+        assert_eq!(refused.code(), ErrorCode::PermissionsChanged);
+        let one = serde_json::json!({ "mode": "each", "operations": [] });
         let clients = world.database.repository::<Client>();
+        let mut batch: Batch<Client> = serde_json::from_value(one).expect("a batch");
+        batch.operations.push(BatchOperation::Create { record: NewClient::named("Ada") });
+        let refused = clients.batch(&stale.scope, &batch).await.expect_err("stale");
+        assert_eq!(refused.code(), ErrorCode::PermissionsChanged);
         let told = clients.list(&stale.scope, &Default::default()).await.expect_err("stale");
         assert_eq!(told.code(), ErrorCode::PermissionsChanged);
         let request = RefreshRequest { refresh_token: stale.tokens.refresh_token.clone() };
