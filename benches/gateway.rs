@@ -267,8 +267,9 @@ impl Caller {
             "/api/auth/invitations/accept" => (own, Some(self.invite().await)),
             "/api/auth/switch" => {
                 let nexo = self.log_in().await;
-                let account = nexo.session().expect("logged in").account().id;
-                (nexo, Some(json!({ "account_id": account })))
+                let session = nexo.session().expect("logged in");
+                let (account, token) = (session.account().id, session.export().refresh_token);
+                (nexo, Some(json!({ "account_id": account, "refresh_token": token })))
             }
             "/api/auth/logout" => (self.log_in().await, None),
             "/api/auth/logout-all" => (self.bench.register().await.0, None),

@@ -9,6 +9,7 @@ use nexo_core::model::{
     Profile, ProfilePatch, RegisterRequest, SearchParams, SearchResult, SwitchAccount,
 };
 use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +115,9 @@ impl Nexo {
     /// is no member of, and every error of a write.
     pub async fn switch_account(&self, account: Id<Account>) -> Result<Profile> {
         let asked_at = Instant::now();
-        let to = SwitchAccount { account_id: account };
+        let session = self.inner.keeper.session()?;
+        let refresh_token = session.refresh_token().expose_secret().to_owned();
+        let to = SwitchAccount { account_id: account, refresh_token };
         let tokens: AuthTokens =
             self.request(Method::POST, "/api/auth/switch").json(&to).send().await?;
         Ok(self.keep(tokens, asked_at))

@@ -37,7 +37,10 @@ pub(crate) fn accept_invitation(_: u32) -> Value {
 }
 
 pub(crate) fn switch_account(_: u32) -> Value {
-    json(&SwitchAccount { account_id: Id::from_uuid(uuid::Uuid::nil()) })
+    json(&SwitchAccount {
+        account_id: Id::from_uuid(uuid::Uuid::nil()),
+        refresh_token: "nxr_…".to_owned(),
+    })
 }
 
 pub(crate) fn role(number: u32) -> Value {

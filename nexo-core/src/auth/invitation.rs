@@ -6,7 +6,7 @@ use super::authenticator::{Authenticator, row_user};
 use super::config::Peer;
 use super::login::{
     ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
-    is_division_by_zero, is_duplicate,
+    is_division_by_zero, is_duplicate, is_logarithm_of_zero,
 };
 use super::secret::InvitationToken;
 use super::throttle::{self, Attempt};
@@ -88,14 +88,16 @@ impl Authenticator {
             Call { sql: JOIN, params: &join, plan: Once },
             Call { sql: ADD_SESSION, params: &session, plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
             Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
+            // The last two are of attempts, of which somebody new has made none.
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run_in(Mode::Write, account, Some(user), &calls).await;
+        let calls = if add.is_some() { &calls[..calls.len() - 2] } else { &calls[..] };
+        let rows = self.identity().run_in(Mode::Write, account, Some(user), calls).await;
         let rows = rows.map_err(explain)?;
-        let joined = rows.last().and_then(|rows| rows.first()).ok_or_else(refused)?;
+        let joined = rows[6].first().ok_or_else(refused)?;
         let user = match add {
             Some(_) => row_user(&rows[2][0], 0),
             None => row_user(found, 1),
@@ -132,10 +134,7 @@ impl Authenticator {
         if verdict.matches {
             return Ok(stored);
         }
-        Err(Error::new(
-            ErrorCode::InvalidCredentials,
-            "the invited address is a user's; this is not their password",
-        ))
+        Err(wrong_password())
     }
 }
 
@@ -150,6 +149,9 @@ fn explain(error: Error) -> Error {
     if is_division_by_zero(&error) {
         return refused();
     }
+    if is_logarithm_of_zero(&error) {
+        return wrong_password();
+    }
     if is_duplicate(&error) {
         // Of the membership, or of a user who has registered meanwhile.
         return Error::new(
@@ -159,6 +161,13 @@ fn explain(error: Error) -> Error {
         .because(error);
     }
     error
+}
+
+fn wrong_password() -> Error {
+    Error::new(
+        ErrorCode::InvalidCredentials,
+        "the invited address is a user's; this is not their password",
+    )
 }
 
 fn refused() -> Error {

@@ -27,9 +27,12 @@ const ADD_MEMBERSHIP: &str =
 const FIND_USER: &str =
     "select id, email, name, created_at, password_hash from nexo.users where email = $1";
 /// Holds the password as it was verified until the session is there, so that a
-/// change of it either prevents the session or ends it.
-pub(super) const STILL_VERIFIED: &str =
-    "select id from nexo.users where id = $1 and password_hash = $2 for share";
+/// change of it either prevents the session or ends it. Fails with the
+/// logarithm of zero if it was changed already, and with it everything that is
+/// sent in the same flush.
+pub(super) const STILL_VERIFIED: &str = "with still as (
+         select from nexo.users where id = $1 and password_hash = $2 for share)
+     select ln(count(*)) from still";
 const REHASH: &str = "update nexo.users set password_hash = $3
      where id = $1 and password_hash = $2 and $3::text is not null";
 
@@ -55,9 +58,13 @@ pub(super) const FIND_ACCOUNT: &str = "select a.id, a.name, m.role, m.role_id, s
 const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
-pub(super) const END_SESSION: &str =
-    "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
+const END_SESSION: &str = "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
      where user_id = $1 and id = $2 and revoked_at is null";
+/// Before a user's sessions are changed: waits for whoever opens one, so that
+/// it is seen too, and for changes of roles, which hold a membership before its
+/// sessions. `$1` user.
+pub(super) const HOLD_MEMBERSHIPS: &str =
+    "select from nexo.memberships where user_id = $1 order by account_id for no key update";
 const END_ALL_SESSIONS: &str =
     "update nexo.sessions set revoked_at = now(), revoked_for = 'logout_everywhere'
      where user_id = $1 and revoked_at is null";
@@ -108,10 +115,7 @@ impl Authenticator {
         let stored = found.as_ref().map(|(_, hash)| hash.clone());
         let verdict = self.passwords().verify(place, &request.password, stored).await?;
         let Some((user, verified)) = found.filter(|_| verdict.matches) else {
-            return Err(Error::new(
-                ErrorCode::InvalidCredentials,
-                "the e-mail address or the password is wrong",
-            ));
+            return Err(wrong());
         };
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
@@ -122,16 +126,19 @@ impl Authenticator {
             Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-            Call { sql: FORGET_OLD, params: &[&user.id], plan: Once },
             Call { sql: ADD_SESSION, params: &start.session_params(hash), plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
+            // After the membership is held, as by those who change it.
+            Call { sql: FORGET_OLD, params: &[&user.id], plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run(Mode::Write, Some(user.id), &calls).await?;
-        let account = rows.last().and_then(|rows| rows.first()).ok_or_else(|| {
-            // The password was changed a moment ago, or the user left.
-            Error::new(ErrorCode::InvalidCredentials, "the e-mail address or the password is wrong")
+        let rows = self.identity().run(Mode::Write, Some(user.id), &calls).await;
+        let rows = rows.map_err(|error| match is_logarithm_of_zero(&error) {
+            true => wrong(),
+            false => error,
         })?;
+        // There is none of an account that the user is no member of.
+        let account = rows.last().and_then(|rows| rows.first()).ok_or_else(wrong)?;
         start.finish(self, user, account)
     }
 
@@ -150,8 +157,12 @@ impl Authenticator {
     /// # Errors
     /// As [`logout`](Self::logout).
     pub async fn logout_everywhere(&self, scope: &TenantScope) -> Result<()> {
-        let end = Call { sql: END_ALL_SESSIONS, params: &[&scope.user_id()], plan: Once };
-        self.identity().run_alive(Mode::Write, scope, &[end]).await.map(drop)
+        let user = scope.user_id();
+        let calls = [
+            Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
+            Call { sql: END_ALL_SESSIONS, params: &[&user], plan: Once },
+        ];
+        self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop)
     }
 
     async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
@@ -239,6 +250,15 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
 /// What statements fail with that must change a row and found none.
 pub(super) fn is_division_by_zero(error: &Error) -> bool {
     has_state(error, &SqlState::DIVISION_BY_ZERO)
+}
+
+/// The same, where it is to be told from the other.
+pub(super) fn is_logarithm_of_zero(error: &Error) -> bool {
+    has_state(error, &SqlState::INVALID_ARGUMENT_FOR_LOG)
+}
+
+fn wrong() -> Error {
+    Error::new(ErrorCode::InvalidCredentials, "the e-mail address or the password is wrong")
 }
 
 fn has_state(error: &Error, state: &SqlState) -> bool {

@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::config::Peer;
+use super::login::HOLD_MEMBERSHIPS;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, translate};
@@ -115,6 +116,7 @@ impl Authenticator {
 
         let calls = [
             Call { sql: CHANGE_PASSWORD, params: &[&user, &hash, &stored], plan: Once },
+            Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
             Call {
                 sql: END_OTHER_SESSIONS,
                 params: &[&user, &scope.session_id(), &hash],

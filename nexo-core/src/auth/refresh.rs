@@ -10,6 +10,12 @@ use crate::db::{Call, Mode};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, ErrorCode, Id, RefreshRequest, Session};
 
+/// Holds the session before its token, as those who end it do. `$1` user, `$2`
+/// token.
+const HOLD: &str = "select from nexo.sessions s join nexo.refresh_tokens t
+         on t.account_id = s.account_id and t.session_id = s.id
+     where s.user_id = $1 and t.user_id = $1 and t.token_hash = $2 for no key update of s";
+
 /// Marks the token as used, if it is good and nobody was first.
 /// `$1` user, `$2` token, `$3` nonce, `$4` successor.
 const ROTATE: &str = "update nexo.refresh_tokens t
@@ -74,6 +80,7 @@ impl Authenticator {
         let grace = self.config().refresh_grace.as_secs_f64();
 
         let calls = [
+            Call { sql: HOLD, params: &[&user, &hash], plan: Once },
             Call { sql: ROTATE, params: &[&user, &hash, &nonce, &successor], plan: Once },
             Call { sql: ADD_SUCCESSOR, params: &[&user, &hash, &nonce, &life], plan: Once },
             Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace], plan: Once },
@@ -81,16 +88,16 @@ impl Authenticator {
         ];
         let rows = self.identity().run(Mode::Write, Some(user), &calls).await?;
 
-        if let Some(revoked) = rows[2].first() {
+        if let Some(revoked) = rows[3].first() {
             let session: Id<Session> = revoked.get(0);
             tracing::warn!(%user, %session, "refresh token reused: session revoked");
         }
-        let row = rows[3].first().ok_or_else(refused)?;
+        let row = rows[4].first().ok_or_else(refused)?;
         let stored_nonce: Vec<u8> = row.get(10);
         self.tokens_for(row.get(9), &token.successor(&stored_nonce), row_user(row, 0), row, 4)
     }
 }
 
-fn refused() -> Error {
+pub(super) fn refused() -> Error {
     Error::new(ErrorCode::InvalidRefreshToken, "the refresh token is not valid; log in again")
 }

@@ -91,6 +91,8 @@ impl Ready<'_> {
 pub(crate) enum Mode {
     Read,
     Write,
+    /// One after the other in the account: for what changes who may do what.
+    InTurn,
 }
 
 impl Mode {
@@ -98,7 +100,7 @@ impl Mode {
         match self {
             // One snapshot, so that a page, its count and what comes with it agree.
             Self::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Self::Write => "BEGIN",
+            Self::Write | Self::InTurn => "BEGIN",
         }
     }
 }
@@ -118,6 +120,12 @@ impl Access {
 
     pub(crate) fn write(needs: impl Into<Permissions>) -> Self {
         Self { mode: Mode::Write, needs: needs.into() }
+    }
+
+    /// A write that waits for its turn before it is asked what its session may:
+    /// whoever is demoted by the one before it does not go on.
+    pub(crate) fn write_in_turn(needs: impl Into<Permissions>) -> Self {
+        Self { mode: Mode::InTurn, needs: needs.into() }
     }
 }
 
@@ -140,7 +148,7 @@ pub(crate) async fn flush(
     calls: &[Ready<'_>],
 ) -> Result<Vec<Vec<Row>>, FlushError> {
     match mode {
-        Mode::Write => send(connection, Some(opening), calls, Some("COMMIT")).await,
+        Mode::Write | Mode::InTurn => send(connection, Some(opening), calls, Some("COMMIT")).await,
         // Rows that were read are good whether or not COMMIT has been answered,
         // so a reader does not wait for it.
         Mode::Read => {

@@ -94,11 +94,15 @@ impl Scoped<'_> {
 
 pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
     // A formatted UUID, a number and nothing else: they cannot carry SQL.
+    let (begin, account) = (mode.begin(), scope.account_id());
+    let permissions = scope.permissions().bits();
+    let turn = match mode {
+        // Here and not among the calls, so that they see what the one before has done.
+        Mode::InTurn => format!("; SELECT nexo.hold_roles('{account}')"),
+        Mode::Read | Mode::Write => String::new(),
+    };
     format!(
-        "{}; SET LOCAL nexo.account_id = '{}'; SET LOCAL nexo.permissions = {}",
-        mode.begin(),
-        scope.account_id(),
-        scope.permissions().bits()
+        "{begin}; SET LOCAL nexo.account_id = '{account}'; SET LOCAL nexo.permissions = {permissions}{turn}"
     )
 }
 

@@ -195,25 +195,36 @@ impl Executor for Transaction {
         if let Err(forbidden) = self.scope.require(access.needs) {
             return Err(self.refuse(forbidden).await);
         }
-        self.send_calls(calls).await
+        let guard = Guard::of(self, !self.begun.load(Ordering::Relaxed));
+        self.send_calls(access.mode, guard, calls).await
     }
 
     async fn refuse(&self, forbidden: Error) -> Error {
-        forbidden.unless(self.send_calls(&[]).await)
+        // No key is claimed: whoever may not is not told what was answered before.
+        let guard = Guard { claim: None, ..Guard::of(self, !self.begun.load(Ordering::Relaxed)) };
+        forbidden.unless(self.send_calls(Mode::Write, guard, &[]).await)
     }
 }
 
 impl Transaction {
-    async fn send_calls(&self, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+    async fn send_calls(
+        &self,
+        mode: Mode,
+        guard: Guard<'_>,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Vec<Row>>> {
         let account = self.scope.account_id();
         let begins = !self.begun.load(Ordering::Relaxed);
-        let guard = Guard::of(self, begins);
         let first = guard.calls(&account);
         let bound = bind(&account, calls);
         let mut all: Vec<Call<'_>> = first.iter().map(Prefix::call).collect();
         all.extend(bound.iter().map(|(call, params)| call.with(params)));
         let ready = prepare(&self.connection, &all).await?;
-        let begin = begins.then(|| opening(&self.scope, Mode::Write));
+        let begin = begins.then(|| match mode {
+            // It reads first, and may write after.
+            Mode::Read | Mode::Write => opening(&self.scope, Mode::Write),
+            Mode::InTurn => opening(&self.scope, Mode::InTurn),
+        });
         self.begun.store(true, Ordering::Relaxed);
         let sent = send(&self.connection, begin.as_deref(), &ready, None).await;
         let mut rows = sent.map_err(|failed| self.explain(failed, &guard))?;

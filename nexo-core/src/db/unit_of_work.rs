@@ -19,6 +19,9 @@ use crate::tenant::{Actor, TenantScope};
 /// Without [`commit`](Self::commit) nothing is kept, also when it is dropped
 /// in the middle. A statement that the database refused ends the unit: later
 /// ones fail, and so does the commit.
+///
+/// Whether the session is alive and may what its token says is asked when the
+/// unit begins; a unit that has begun goes on. Keep it short.
 pub struct UnitOfWork {
     connection: Object,
     scope: TenantScope,

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::SLICE;
-use super::state::{DROP_FILE, LOCK, State};
+use super::state::{DROP_FILE, Does, LOCK, State};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::Result;
 use crate::model::{Id, Import, Permission};
@@ -43,7 +43,7 @@ pub(super) async fn forget(database: &Database, scope: &TenantScope, id: Id<Impo
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    State::one(&locked[0])?;
+    State::one(&locked[0])?.permitted(scope, Does::Store)?;
     transaction
         .run(
             Access::write(Permission::ImportRun),

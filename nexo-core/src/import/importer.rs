@@ -8,13 +8,14 @@ use super::forget::{HIDE_OLD, SWEEP, SWEEP_FILES, SWEEP_ROWS, forget};
 use super::importing::table_of;
 use super::report::{self, ReportFile};
 use super::source::Source;
-use super::state::{GET, State, bigint, columns};
+use super::state::{Does, GET, State, bigint, columns};
 use super::{PAUSE, SLICE, step, undo, upload};
 use crate::db::{Access, Call, Database, Executor, IdempotencyKey, Once, translate};
 use crate::error::{Error, Result};
 use crate::model::{
     ErrorCode, Id, Import, ImportReport, ImportStatus, Imports, NewImport, Permission, Validate,
 };
+use crate::repo::registered;
 use crate::tenant::TenantScope;
 
 /// `$2` id, `$3` creator, then the content.
@@ -26,10 +27,12 @@ const INSERT: &str = concat!(
     columns!()
 );
 
+/// `$2` collections.
 const LIST: &str = concat!(
     "select ",
     columns!(),
-    " from nexo.imports where account_id = $1 and not forgotten order by created_at desc, id desc limit 100"
+    " from nexo.imports where account_id = $1 and not forgotten and collection = any($2)
+     order by created_at desc, id desc limit 100"
 );
 
 /// One after the other begins an import of an account, so that the limits hold.
@@ -53,7 +56,8 @@ const MOST_BYTES: i64 = 2 * 1024 * 1024 * 1024;
 /// twice, a row that was imported is not imported again.
 ///
 /// Every method fails with `not_found` for an import that the account does not
-/// have, and with `session_ended` when the session of the scope is no longer
+/// have, with `forbidden` for one of records that the scope may not read, or
+/// store, and with `session_ended` when the session of the scope is no longer
 /// alive.
 #[derive(Clone)]
 pub struct Importer {
@@ -146,7 +150,7 @@ impl Importer {
     /// row and column, when the file cannot be imported: nothing of it was.
     pub async fn advance(&self, scope: &TenantScope, id: Id<Import>) -> Result<Import> {
         let begun = Instant::now();
-        let mut state = self.state(scope, id).await?;
+        let mut state = self.state(scope, id).await?.permitted(scope, Does::Store)?;
         if state.import.status == ImportStatus::Receiving {
             let detail = format!(
                 "{} of {} bytes have arrived; send the rest first",
@@ -189,19 +193,20 @@ impl Importer {
     /// # Errors
     /// `not_found`.
     pub async fn get(&self, scope: &TenantScope, id: Id<Import>) -> Result<Import> {
-        Ok(self.state(scope, id).await?.import)
+        Ok(self.state(scope, id).await?.permitted(scope, Does::Tell)?.import)
     }
 
-    /// The latest imports.
+    /// The latest imports, of collections that the scope may read.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn list(&self, scope: &TenantScope) -> Result<Imports> {
-        let rows = self
-            .database
-            .scoped(scope)
-            .run(Access::read(Permission::ImportRun), &[Call::new(LIST, &[])])
-            .await?;
+        let may = scope.permissions();
+        let readable = registered().into_iter().filter(|table| may.contain(table.to_read.into()));
+        let readable: Vec<&str> = readable.map(|table| table.collection).collect();
+        let access = Access::read(Permission::ImportRun);
+        let scoped = self.database.scoped(scope);
+        let rows = scoped.run(access, &[Call::new(LIST, &[&readable])]).await?;
         let data = rows[0].iter().map(|row| Ok(State::read(row)?.import));
         Ok(Imports { data: data.collect::<Result<_, _>>().map_err(translate)? })
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio_postgres::{Error as PgError, Row};
 
-use super::state::{GET, State, bigint};
+use super::state::{Does, GET, State, bigint};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::Result;
 use crate::model::{Id, Import, ImportReport, Permission, ReportedRow, SheetFormat};
@@ -32,7 +32,7 @@ pub(super) async fn page(
             &[Call::new(GET, &[&id]), Call::new(REPORT, &[&id, &after, &ROWS])],
         )
         .await?;
-    State::one(&answered[0])?;
+    State::one(&answered[0])?.permitted(scope, Does::Tell)?;
     let data = answered[1].iter().map(read).collect::<Result<Vec<_>, _>>().map_err(translate)?;
     let is_full = bigint(data.len() as u64) == ROWS;
     let next_after = data.last().filter(|_| is_full).map(|last| last.row);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tokio_postgres::{Error as PgError, Row};
 
+use super::importing::table_of;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, FieldError, Id, Import, Permission};
@@ -38,6 +39,15 @@ pub(super) const LOCK: &str = concat!(
 /// `$2` id: its file, which nothing reads any more.
 pub(super) const DROP_FILE: &str =
     "delete from nexo.import_chunks where account_id = $1 and import_id = $2";
+
+/// What is done with the records of an import's collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    /// It tells of them: by a report's keys, or a heading's names.
+    Tell,
+    Store,
+    TakeBack,
+}
 
 /// An import and where it stands in its file.
 #[derive(Debug, Clone)]
@@ -87,6 +97,18 @@ impl State {
 
     pub(super) fn one(rows: &[Row]) -> Result<Self> {
         Self::read(rows.first().ok_or_else(Error::not_found)?).map_err(translate)
+    }
+
+    /// The same, for somebody who may do this with the records too. The right
+    /// to import is not one to every collection.
+    pub(super) fn permitted(self, scope: &TenantScope, does: Does) -> Result<Self> {
+        let table = table_of(&self.import.collection).ok_or_else(Error::not_found)?;
+        scope.require(match does {
+            Does::Tell => table.to_read.into(),
+            Does::Store => table.to_write.into(),
+            Does::TakeBack => table.to_write | table.to_delete,
+        })?;
+        Ok(self)
     }
 
     pub(super) fn read(row: &Row) -> Result<Self, PgError> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::importing::table_of;
 use super::rows::refusal;
-use super::state::{DROP_FILE, LOCK, State, bigint, columns};
+use super::state::{DROP_FILE, Does, LOCK, State, bigint, columns};
 use crate::db::{Access, AfterFailure, Call, Database, Executor, Transaction, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -50,7 +50,7 @@ pub(super) async fn begin(database: &Database, scope: &TenantScope, id: Id<Impor
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    let import = State::one(&locked[0])?.import;
+    let import = State::one(&locked[0])?.permitted(scope, Does::TakeBack)?.import;
     match import.status {
         ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
         ImportStatus::Importing | ImportStatus::Done if !import.dry_run => {}

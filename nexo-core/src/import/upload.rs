@@ -1,6 +1,6 @@
 //! A file in pieces.
 
-use super::state::{LOCK, State, bigint, columns};
+use super::state::{Does, LOCK, State, bigint, columns};
 use crate::db::{Access, Call, Database, Executor};
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, Id, Import, ImportStatus, MAX_PIECE, MIN_PIECE, Permission};
@@ -31,7 +31,7 @@ pub(super) async fn write(
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    let import = State::one(&locked[0])?.import;
+    let import = State::one(&locked[0])?.permitted(scope, Does::Store)?.import;
     let end = offset.saturating_add(piece.len() as u64);
     if end <= import.received && !piece.is_empty() {
         return Ok(import);

@@ -123,11 +123,14 @@ pub struct JoinedAccounts {
 }
 
 /// `POST /api/auth/switch`: ends the session and opens one in another account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchAccount {
     /// Where to.
     pub account_id: Id<Account>,
+    /// The session's refresh token: an access token alone, which does not last,
+    /// opens no session that does.
+    pub refresh_token: String,
 }
 
 impl Validate for Invite {
@@ -143,6 +146,14 @@ impl fmt::Debug for NewInvitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewInvitation")
             .field("invitation", &self.invitation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SwitchAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwitchAccount")
+            .field("account_id", &self.account_id)
             .finish_non_exhaustive()
     }
 }

@@ -5,12 +5,13 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
-use super::{ONE_AFTER_THE_OTHER, role_ref};
+use super::role_ref;
 use crate::auth::InvitationToken;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    Id, Invitation, Invitations, Invite, NewInvitation, Permission, Validate, normalize_email,
+    ErrorCode, Id, Invitation, Invitations, Invite, NewInvitation, Permission, Validate,
+    normalize_email,
 };
 use crate::tenant::TenantScope;
 
@@ -20,10 +21,13 @@ macro_rules! columns {
     };
 }
 
-/// `$2` id, `$3` address, `$4` and `$5` role, `$6` the token's hash, `$7` who invites.
+/// `$2` id, `$3` address, `$4` and `$5` role, `$6` the token's hash, `$7` who
+/// invites, `$8` how many there may be. No row when there are as many already.
 const INSERT: &str = concat!(
     "insert into nexo.invitations (account_id, id, email, role, role_id, token_hash, invited_by, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, now() + interval '7 days')
+     select $1, $2, $3, $4, $5, $6, $7, now() + interval '7 days'
+     where (select count(*) from nexo.invitations
+            where account_id = $1 and accepted_at is null and expires_at > now()) < $8::bigint
      returning ",
     columns!()
 );
@@ -45,6 +49,9 @@ const GET: &str = concat!(
 /// `$2` id.
 const WITHDRAW: &str = "delete from nexo.invitations
      where account_id = $1 and id = $2 and accepted_at is null returning id";
+
+/// The most invitations of an account that can be accepted.
+const MOST: i64 = 1000;
 
 /// The invitations to the account of whichever scope is given.
 #[derive(Clone)]
@@ -68,23 +75,25 @@ impl InvitationRepository {
     /// # Errors
     /// `validation_failed` for the address or a role that there is not;
     /// `forbidden` without `member:manage`, or for a role beyond the own
-    /// permissions.
+    /// permissions, or over an invitation that is; `conflict` for more than
+    /// 1,000 that can be accepted.
     pub async fn create(&self, scope: &TenantScope, invite: &Invite) -> Result<NewInvitation> {
         invite.validate().map_err(Error::invalid)?;
         let email = normalize_email(&invite.email);
         let token = InvitationToken::generate(scope.account_id())?;
         let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));
         let (hash, inviter) = (token.hash().to_vec(), scope.user_id());
-        let insert: [&(dyn ToSql + Sync); 6] = [&id, &email, &role, &role_id, &hash, &inviter];
+        let insert: [&(dyn ToSql + Sync); 7] =
+            [&id, &email, &role, &role_id, &hash, &inviter, &MOST];
         let replace: [&(dyn ToSql + Sync); 1] = [&email];
-        let calls = [
-            Call::new(ONE_AFTER_THE_OTHER, &[]),
-            Call::new(REPLACE, &replace),
-            Call::new(INSERT, &insert),
-        ];
-        let access = Access::write(Permission::MemberManage);
+        let calls = [Call::new(REPLACE, &replace), Call::new(INSERT, &insert)];
+        let access = Access::write_in_turn(Permission::MemberManage);
         let rows = self.database.scoped(scope).run(access, &calls).await?;
-        let invitation = from_row(&rows[2][0]).map_err(translate)?;
+        let made = rows[1].first().ok_or_else(|| {
+            let told = "an account has at most 1,000 invitations at a time; withdraw some";
+            Error::new(ErrorCode::Conflict, told)
+        })?;
+        let invitation = from_row(made).map_err(translate)?;
         Ok(NewInvitation { invitation, token: token.expose() })
     }
 
@@ -112,9 +121,10 @@ impl InvitationRepository {
     /// Takes an invitation back.
     ///
     /// # Errors
-    /// `not_found`, also for one that was accepted; `forbidden`.
+    /// `not_found`, also for one that was accepted; `forbidden`, also for one
+    /// to more than the own permissions.
     pub async fn withdraw(&self, scope: &TenantScope, id: Id<Invitation>) -> Result<()> {
-        let access = Access::write(Permission::MemberManage);
+        let access = Access::write_in_turn(Permission::MemberManage);
         let rows = self.database.scoped(scope).run(access, &[Call::new(WITHDRAW, &[&id])]).await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }

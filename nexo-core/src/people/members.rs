@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
-use super::{ONE_AFTER_THE_OTHER, role_ref};
+use super::role_ref;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -119,10 +119,10 @@ impl MemberRepository {
     ) -> Result<Member> {
         let (role, role_id) = role_ref::columns(patch.role);
         let params: [&(dyn ToSql + Sync); 3] = [&user, &role, &role_id];
-        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(SET_ROLE, &params)];
-        let access = Access::write(Permission::MemberManage);
+        let access = Access::write_in_turn(Permission::MemberManage);
+        let calls = [Call::new(SET_ROLE, &params)];
         let rows = self.database.scoped(scope).run(access, &calls).await?;
-        the_member(&rows[1])
+        the_member(&rows[0])
     }
 
     /// Takes a member out of the account, and ends their sessions in it. What
@@ -131,11 +131,9 @@ impl MemberRepository {
     /// # Errors
     /// As [`set_role`](Self::set_role).
     pub async fn remove(&self, scope: &TenantScope, user: Id<User>) -> Result<()> {
-        let access = Access::write(Permission::MemberManage);
-        let one: [&(dyn ToSql + Sync); 1] = [&user];
-        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(REMOVE, &one)];
-        let rows = self.database.scoped(scope).run(access, &calls).await?;
-        rows[1].first().map(drop).ok_or_else(Error::not_found)
+        let access = Access::write_in_turn(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
+        rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
 }
 

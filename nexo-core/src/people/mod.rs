@@ -14,9 +14,10 @@ pub use invitations::InvitationRepository;
 pub use members::MemberRepository;
 pub use roles::RoleRepository;
 
-/// First of all: changes of roles and members of an account come one after the
-/// other. Each takes this lock in a trigger anyway, but then holds a row already
-/// that another one may wait for.
+/// First of all where somebody joins by a token: changes of roles and members
+/// of an account come one after the other. A trigger takes this lock anyway, but
+/// then a row is held already that another one may wait for.
+#[cfg(feature = "auth")]
 pub(crate) const ONE_AFTER_THE_OTHER: &str = "select nexo.hold_roles($1)";
 
 #[cfg(feature = "auth")]

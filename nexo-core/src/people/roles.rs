@@ -5,7 +5,6 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
-use super::ONE_AFTER_THE_OTHER;
 use crate::db::{Access, Call, Database, Executor, IdempotencyKey, Once, Transaction, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -37,9 +36,10 @@ const COUNT: &str = "select count(*) from nexo.roles where account_id = $1";
 const INSERT: &str =
     "insert into nexo.roles (account_id, id, created_by, name, description, permissions, built_ins)
      values ($1, $2, $3, $4, $5, $6, $7)";
-/// `$2` id, `$3` parents.
+/// `$2` id, `$3` parents; none, if it is null.
 const INHERIT: &str = "insert into nexo.role_parents (account_id, role_id, parent_id)
-     select $1, $2, parent from unnest($3::uuid[]) as parent
+     select r.account_id, r.id, parent from nexo.roles r, unnest($3::uuid[]) as parent
+     where r.account_id = $1 and r.id = $2
      on conflict (account_id, role_id, parent_id) do nothing";
 /// `$2` id, `$3` expected version, `$4` name, `$5` whether to change the description, `$6` to what,
 /// `$7` permissions, `$8` built-in parents.
@@ -49,7 +49,7 @@ const PATCH: &str = "update nexo.roles
          version = version + 1, updated_at = now()
      where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
      returning version";
-/// `$2` id, `$3` the parents that stay.
+/// `$2` id, `$3` the parents that stay; all, if it is null.
 const DISINHERIT: &str = "delete from nexo.role_parents where account_id = $1 and role_id = $2 and parent_id <> all ($3)";
 /// `$2` id, `$3` expected version.
 const DELETE: &str = "delete from nexo.roles
@@ -127,21 +127,21 @@ impl RoleRepository {
                 let inherit: [&(dyn ToSql + Sync); 2] = [&id, &parents];
                 let one: [&(dyn ToSql + Sync); 1] = [&id];
                 let calls = [
-                    Call::new(ONE_AFTER_THE_OTHER, &[]),
                     Call::new(COUNT, &[]),
                     Call::new(INSERT, &insert),
                     Call::new(INHERIT, &inherit),
                     Call::new(GET, &one),
                 ];
-                let rows = transaction.run(Access::write(Permission::RoleManage), &calls).await?;
-                let count: i64 = rows[1][0].try_get(0).map_err(translate)?;
+                let access = Access::write_in_turn(Permission::RoleManage);
+                let rows = transaction.run(access, &calls).await?;
+                let count: i64 = rows[0][0].try_get(0).map_err(translate)?;
                 if count >= MOST {
                     return Err(Error::new(
                         ErrorCode::Conflict,
                         "an account has at most 200 roles",
                     ));
                 }
-                the_role(&rows[4])
+                the_role(&rows[3])
             })
             .await
     }
@@ -177,20 +177,23 @@ impl RoleRepository {
             &bits,
             &built_ins,
         ];
+        let inherit: [&(dyn ToSql + Sync); 2] = [&id, &parents];
+        let one: [&(dyn ToSql + Sync); 1] = [&id];
+        // More before less: what it permits before and after, it permits all
+        // the while, so that nothing is withdrawn because of what is between.
+        let calls = [
+            Call::new(INHERIT, &inherit),
+            Call::new(PATCH, &change),
+            Call::new(DISINHERIT, &inherit),
+            Call::new(GET, &one),
+        ];
         let transaction = self.database.transaction(scope).await?;
-        let access = Access::write(Permission::RoleManage);
-        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(PATCH, &change)];
+        let access = Access::write_in_turn(Permission::RoleManage);
         let changed = transaction.run(access, &calls).await?;
         if changed[1].is_empty() {
             return Err(missed(&transaction, id).await);
         }
-        if let Some(parents) = &parents {
-            let inherit: [&(dyn ToSql + Sync); 2] = [&id, parents];
-            let calls = [Call::new(DISINHERIT, &inherit), Call::new(INHERIT, &inherit)];
-            transaction.run(access, &calls).await?;
-        }
-        let rows = transaction.run(access, &[Call::new(GET, &[&id])]).await?;
-        let role = the_role(&rows[0])?;
+        let role = the_role(&changed[3])?;
         transaction.commit(String::new).await?;
         Ok(role)
     }
@@ -207,9 +210,8 @@ impl RoleRepository {
     ) -> Result<()> {
         let transaction = self.database.transaction(scope).await?;
         let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
-        let access = Access::write(Permission::RoleManage);
-        let calls = [Call::new(ONE_AFTER_THE_OTHER, &[]), Call::new(DELETE, &params)];
-        let deleted = transaction.run(access, &calls).await;
+        let access = Access::write_in_turn(Permission::RoleManage);
+        let deleted = transaction.run(access, &[Call::new(DELETE, &params)]).await;
         let deleted = deleted.map_err(|error| match error.code() {
             ErrorCode::ValidationFailed => Error::new(
                 ErrorCode::InUse,
@@ -218,7 +220,7 @@ impl RoleRepository {
             .because(error),
             _ => error,
         })?;
-        if deleted[1].is_empty() {
+        if deleted[0].is_empty() {
             return Err(missed(&transaction, id).await);
         }
         transaction.commit(String::new).await

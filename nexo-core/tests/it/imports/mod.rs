@@ -1,6 +1,7 @@
 //! Imports: files become records, row by row.
 
 mod files;
+mod permitted;
 mod resume;
 mod rows;
 mod undo;

@@ -1,21 +1,27 @@
 //! Invitations: how one becomes a member, and who cannot.
 
 use nexo_core::model::{
-    AcceptInvitation, BuiltInRole, Client, ErrorCode, Id, Invite, LoginRequest, MemberPatch,
-    NewInvitation, ProfilePatch, SwitchAccount,
+    AcceptInvitation, AuthTokens, BuiltInRole, Client, ErrorCode, Id, Invite, LoginRequest,
+    MemberPatch, NewInvitation, Permission, Permissions, ProfilePatch, RolePatch, RoleRef,
+    SwitchAccount,
 };
 use nexo_core::testing::{PASSWORD, Tenant, credentials};
 use nexo_core::{Peer, TenantScope};
 
-use super::World;
+use super::{World, role};
 
 impl World {
-    async fn invite(&self, by: &TenantScope, email: &str, role: BuiltInRole) -> NewInvitation {
+    pub(super) async fn invite(
+        &self,
+        by: &TenantScope,
+        email: &str,
+        role: impl Into<RoleRef>,
+    ) -> NewInvitation {
         let invite = Invite { email: email.to_owned(), role: role.into() };
         self.database.invitations().create(by, &invite).await.expect("invites")
     }
 
-    async fn accept(
+    pub(super) async fn accept(
         &self,
         token: &str,
         password: &str,
@@ -75,10 +81,19 @@ async fn a_user_joins_by_their_password_and_goes_to_and_fro() {
     assert_eq!(roles, [(own, BuiltInRole::Owner.into()), (there, BuiltInRole::Viewer.into())]);
 
     let peer = Peer::default();
-    let to = |account_id| SwitchAccount { account_id };
-    let back = world.authenticator.switch_account(&joined.scope, &to(own), &peer).await;
-    let back = world.authenticator.verify(&back.expect("switches").access_token).await;
-    let back = back.expect("verifies");
+    let to = |account_id, of: &AuthTokens| SwitchAccount {
+        account_id,
+        refresh_token: of.refresh_token.clone(),
+    };
+    // A6: an access token alone opens no session; nor does another one's refresh token.
+    for of in [&user.tokens, &world.owner.tokens] {
+        let refused = world.authenticator.switch_account(&joined.scope, &to(own, of), &peer).await;
+        assert_eq!(refused.expect_err("not its own").code(), ErrorCode::InvalidRefreshToken);
+    }
+    let there_and_back = to(own, &joined.tokens);
+    let back = world.authenticator.switch_account(&joined.scope, &there_and_back, &peer).await;
+    let back_tokens = back.expect("switches");
+    let back = world.authenticator.verify(&back_tokens.access_token).await.expect("verifies");
     assert_eq!(back.account_id(), own);
     world.client(&back).await.expect("an owner there");
     let clients = world.database.repository::<Client>();
@@ -88,7 +103,8 @@ async fn a_user_joins_by_their_password_and_goes_to_and_fro() {
     // To where the user is no member, nobody goes, and the session stays.
     let foreign = Tenant::register(&world.authenticator).await.scope.account_id();
     for account in [foreign, Id::new()] {
-        let refused = world.authenticator.switch_account(&back, &to(account), &peer).await;
+        let to = to(account, &back_tokens);
+        let refused = world.authenticator.switch_account(&back, &to, &peer).await;
         assert!(refused.expect_err("no member").is_not_found());
     }
     clients.list(&back, &Default::default()).await.expect("goes on");
@@ -108,7 +124,8 @@ async fn a6_switching_prolongs_nothing() {
     let superuser = world.test.superuser().await;
     let ends = "select expires_at::text from nexo.sessions where revoked_at is null";
     let first: String = superuser.query_one(ends, &[]).await.expect("one").get(0);
-    let to = SwitchAccount { account_id: world.owner.scope.account_id() };
+    let refresh_token = world.owner.tokens.refresh_token.clone();
+    let to = SwitchAccount { account_id: world.owner.scope.account_id(), refresh_token };
     let peer = Peer::default();
     let switched = world.authenticator.switch_account(&world.owner.scope, &to, &peer);
     switched.await.expect("switches");
@@ -224,4 +241,117 @@ async fn a5_invitations_are_no_way_around_the_throttle() {
     }
     assert_eq!(told[0], ErrorCode::InvalidCredentials);
     assert_eq!(told.last(), Some(&ErrorCode::TooManyRequests), "{told:?}");
+}
+
+/// Somebody new has made no attempts, so that none are taken back.
+#[tokio::test]
+async fn a5_somebody_new_takes_no_attempts_back() {
+    let world = World::create().await;
+    for _ in 0..3 {
+        let guess = LoginRequest::new(&world.owner.email, "seven mauve otters juggl");
+        world.authenticator.login(&guess, &Peer::default()).await.expect_err("wrong");
+    }
+    let superuser = world.test.superuser().await;
+    let attempts = "select array_agg(attempts order by attempts) from nexo.login_attempts
+        where not known_good";
+    let before: Vec<i32> = superuser.query_one(attempts, &[]).await.expect("counted").get(0);
+    world.join(BuiltInRole::Member).await;
+    let after: Vec<i32> = superuser.query_one(attempts, &[]).await.expect("counted").get(0);
+    assert_eq!(before, after);
+    assert!(before.contains(&3), "{before:?}");
+}
+
+/// P5: an invitation gives no more than whoever sent it has, however its role
+/// came to change, and goes with them, however they go.
+#[tokio::test]
+async fn p5_an_invitation_rests_on_whoever_sent_it() {
+    let world = World::create().await;
+    let (owner, roles) = (&world.owner.scope, world.database.roles());
+    let invitations = world.database.invitations();
+    let sales = world.role(owner, role("Sales", Permission::ClientRead, &[])).await.expect("made");
+    let admin = world.join(BuiltInRole::Admin).await;
+    let invited = world.invite(&admin.scope, &credentials().email, sales.id).await;
+    let within =
+        RolePatch { permissions: Some(Permission::ClientWrite.into()), ..Default::default() };
+    roles.patch(owner, sales.id, &within, None).await.expect("patched");
+    invitations.get(owner, invited.invitation.id).await.expect("still there");
+    let beyond =
+        RolePatch { permissions: Some(Permission::AccountAdmin.into()), ..Default::default() };
+    roles.patch(owner, sales.id, &beyond, None).await.expect("patched");
+    let gone = invitations.get(owner, invited.invitation.id).await.expect_err("withdrawn");
+    assert!(gone.is_not_found());
+    let refused = world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect_err("ended");
+    assert_eq!(refused.code(), ErrorCode::InvalidInvitation);
+
+    let invited = world.invite(&admin.scope, &credentials().email, BuiltInRole::Admin).await;
+    let superuser = world.test.superuser().await;
+    let user = admin.scope.user_id().expect("a user");
+    let gone = format!("delete from nexo.users where id = '{user}'");
+    superuser.batch_execute(&gone).await.expect("deleted");
+    let refused = world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect_err("ended");
+    assert_eq!(refused.code(), ErrorCode::InvalidInvitation);
+}
+
+/// A role that permits the same by another way withdraws nothing that rests on it.
+#[tokio::test]
+async fn what_a_role_keeps_it_keeps_all_the_while() {
+    let world = World::create().await;
+    let (owner, roles) = (&world.owner.scope, world.database.roles());
+    let all = Permission::MemberManage | Permission::ClientWrite;
+    let base = world.role(owner, role("Base", all, &[])).await.expect("made");
+    let hiring = role("Hiring", Permissions::NONE, &[base.id.into()]);
+    let hiring = world.role(owner, hiring).await.expect("made");
+    let clerk = world.join(hiring.id).await;
+    let invited = world.invite(&clerk.scope, &credentials().email, hiring.id).await;
+    for patch in [
+        RolePatch { permissions: Some(all), inherits: Some(vec![]), ..Default::default() },
+        RolePatch {
+            permissions: Some(Permissions::NONE),
+            inherits: Some(vec![base.id.into()]),
+            ..Default::default()
+        },
+    ] {
+        let patched = roles.patch(owner, hiring.id, &patch, None).await.expect("patched");
+        assert_eq!(patched.effective, hiring.effective);
+    }
+    world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect("still stands");
+}
+
+/// P5: nobody withdraws or replaces an invitation to more than they have.
+#[tokio::test]
+async fn p5_a_stronger_invitation_stays() {
+    let world = World::create().await;
+    let (owner, invitations) = (&world.owner.scope, world.database.invitations());
+    let admin = world.join(BuiltInRole::Admin).await.scope;
+    let address = credentials().email;
+    let invited = world.invite(owner, &address, BuiltInRole::Owner).await;
+    let refused = invitations.withdraw(&admin, invited.invitation.id).await.expect_err("beyond");
+    assert_eq!(refused.code(), ErrorCode::Forbidden);
+    let weaker = Invite { email: address, role: BuiltInRole::Viewer.into() };
+    let refused = invitations.create(&admin, &weaker).await.expect_err("beyond");
+    assert_eq!(refused.code(), ErrorCode::Forbidden);
+    world.accept(&invited.token, PASSWORD, Some("Eve")).await.expect("still stands");
+}
+
+/// H3: an account has only so many invitations at a time.
+#[tokio::test]
+async fn h3_invitations_are_limited() {
+    let world = World::create().await;
+    let owner = &world.owner.scope;
+    let superuser = world.test.superuser().await;
+    let fill = format!(
+        "begin; set local session_replication_role = replica;
+         insert into nexo.invitations (account_id, id, email, role, token_hash, expires_at)
+         select '{}', gen_random_uuid(), 'user' || at || '@example.com', 'viewer',
+             sha256(at::text::bytea), now() + interval '1 day'
+         from generate_series(1, 1000) at; commit",
+        owner.account_id()
+    );
+    superuser.batch_execute(&fill).await.expect("filled");
+    let invitations = world.database.invitations();
+    let invite = |email: &str| Invite { email: email.to_owned(), role: BuiltInRole::Viewer.into() };
+    let refused = invitations.create(owner, &invite("new@example.com")).await.expect_err("full");
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+    // Another one to the same address takes the place of the first.
+    invitations.create(owner, &invite("user7@example.com")).await.expect("replaces");
 }

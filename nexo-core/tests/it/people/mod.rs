@@ -3,6 +3,7 @@
 mod escalation;
 mod invitations;
 mod matrix;
+mod races;
 mod roles;
 mod stale;
 
