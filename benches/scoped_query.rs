@@ -1,16 +1,18 @@
 //! What scoped execution costs.
 //!
-//! Three ways to the same rows, over the same kind of socket, one connection
+//! Four ways to the same rows, over the same kind of socket, one connection
 //! each, in one run:
 //!
 //! - `unscoped`: the bare prepared statement, by a role that no policy holds;
 //! - `one_flush`: through `Repository`: transaction, account, liveness of the
 //!   session and statement, sent together;
+//! - `bare_flush`: BEGIN, the account, the statement and COMMIT, sent together and
+//!   nothing else: what `one_flush` could be without the check of the session;
 //! - `await_each`: BEGIN, the account, the statement and COMMIT, each awaited.
 //!
 //! `cargo bench --bench scoped_query` ends with the two ratios, over the bare
 //! socket and over a link with a round trip. They come from rounds in which the
-//! three take turns, so that a busy machine slows them alike.
+//! four take turns, so that a busy machine slows them alike.
 
 #[path = "support/link.rs"]
 mod link;
@@ -45,7 +47,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for shape in [Shape::Get, Shape::List] {
         let mut group = criterion.benchmark_group(format!("scoped_query/{}", shape.name()));
-        for way in [Way::Unscoped, Way::OneFlush, Way::AwaitEach] {
+        for way in Way::ALL {
             group.bench_function(way.name(), |bencher| {
                 bencher.iter_custom(|calls| run(&runtime, &ways, shape, way, calls));
             });
@@ -71,6 +73,7 @@ enum Shape {
 enum Way {
     Unscoped,
     OneFlush,
+    BareFlush,
     AwaitEach,
 }
 
@@ -84,21 +87,25 @@ impl Shape {
 }
 
 impl Way {
+    const ALL: [Self; 4] = [Self::Unscoped, Self::OneFlush, Self::BareFlush, Self::AwaitEach];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Unscoped => "unscoped",
             Self::OneFlush => "one_flush",
+            Self::BareFlush => "bare_flush",
             Self::AwaitEach => "await_each",
         }
     }
 }
 
-/// The three ways, connected and warm.
+/// The four ways, connected and warm.
 struct Ways {
     scope: TenantScope,
     id: Id<Client>,
     repository: Repository<Client>,
     unscoped: Prepared,
+    bare: Prepared,
     await_each: Prepared,
     _database: Database,
 }
@@ -141,6 +148,7 @@ impl Ways {
             id: id.expect("there are clients"),
             repository,
             unscoped: Prepared::new(target(test.superuser_config()).await).await,
+            bare: Prepared::new(target(test.app_config().await).await).await,
             await_each: Prepared::new(target(test.app_config().await).await).await,
             _database: database,
         }
@@ -156,6 +164,19 @@ impl Ways {
                 page.expect("listed").data.len()
             }
             (Way::Unscoped, _) => self.unscoped.query(shape, &self.scope, self.id).await,
+            (Way::BareFlush, _) => {
+                let client = &self.bare.client;
+                let opening = format!(
+                    "BEGIN READ ONLY; SET LOCAL nexo.account_id = '{}'; SET LOCAL nexo.permissions = -1",
+                    self.scope.account_id()
+                );
+                let opened = client.batch_execute(&opening);
+                let read = self.bare.query(shape, &self.scope, self.id);
+                let (opened, rows, committed) =
+                    futures_util::future::join3(opened, read, client.batch_execute("COMMIT")).await;
+                opened.and(committed).expect("a transaction");
+                rows
+            }
             (Way::AwaitEach, _) => {
                 let client = &self.await_each.client;
                 client.batch_execute("BEGIN READ ONLY").await.expect("begins");
@@ -237,24 +258,26 @@ async fn linked(config: Config, delay: Duration) -> Config {
 /// Calls a second of each way, and how they compare.
 fn report(runtime: &Runtime, ways: &Arc<Ways>, count: usize, calls: u64) {
     println!("\nmedians of {count} rounds of {calls} calls, in turns; calls a second");
-    println!("{:10} {:>10} {:>10} {:>11}", "", "unscoped", "one_flush", "await_each");
+    println!("{:10} {}", "", Way::ALL.map(|way| format!("{:>11}", way.name())).concat());
     for shape in [Shape::Get, Shape::List] {
-        let mut rounds: [Vec<f64>; 3] = Default::default();
+        let mut rounds: [Vec<f64>; 4] = Default::default();
         for _ in 0..count {
-            let ways_in_turn = [Way::Unscoped, Way::OneFlush, Way::AwaitEach];
-            for (way, round) in ways_in_turn.into_iter().zip(&mut rounds) {
+            for (way, round) in Way::ALL.into_iter().zip(&mut rounds) {
                 let took = run(runtime, ways, shape, way, calls);
                 round.push(calls as f64 / took.as_secs_f64());
             }
         }
-        let [unscoped, one_flush, await_each] = rounds.map(median);
-        println!("{:10} {unscoped:>10.0} {one_flush:>10.0} {await_each:>11.0}", shape.name());
-        println!(
-            "{:10} one_flush is {:.2} of unscoped and {:.2} times await_each",
-            "",
-            one_flush / unscoped,
-            one_flush / await_each
-        );
+        let rates = rounds.map(median);
+        println!("{:10} {}", shape.name(), rates.map(|rate| format!("{rate:>11.0}")).concat());
+        let [unscoped, one_flush, bare_flush, await_each] = rates;
+        for (name, rate) in [("one_flush", one_flush), ("bare_flush", bare_flush)] {
+            println!(
+                "{:10} {name} is {:.2} of unscoped and {:.2} times await_each",
+                "",
+                rate / unscoped,
+                rate / await_each
+            );
+        }
     }
 }
 
