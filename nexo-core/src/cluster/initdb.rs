@@ -25,9 +25,11 @@ pub(super) async fn initialise(
     // An order of text that does not depend on the system's locales, which
     // differ between machines and change with their C library.
     const ICU: [&str; 2] = ["--locale-provider=icu", "--icu-locale=und"];
+    // Without ICU, one that at least knows which characters are letters.
+    const C: [&str; 1] = ["--lc-ctype=C.UTF-8"];
     let made = match run(binaries, layout, password, sync, &ICU).await {
         Err(ClusterError::Initdb { log, .. }) if log.contains("ICU is not supported") => {
-            run(binaries, layout, password, sync, &[]).await?
+            run(binaries, layout, password, sync, &C).await?
         }
         result => result?,
     };

@@ -189,6 +189,11 @@ const OBJECTS: &[Check] = &[
                 and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
     },
     Check {
+        finding: "is a role that nexo_search can become; revoke the membership",
+        sql: "select pg_get_userbyid(m.roleid)::text from pg_auth_members m join pg_roles r on r.oid = m.member
+              where r.rolname = 'nexo_search'",
+    },
+    Check {
         finding: "can be changed by nexo_search; revoke that",
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -276,6 +281,7 @@ pub(super) async fn check_role(client: &Client) -> Result<()> {
 /// Refuses a release or a schema that isolation cannot rest on.
 pub(super) async fn check_objects(client: &Client) -> Result<()> {
     check_release(client).await?;
+    check_letters(client).await?;
     refuse(&findings(client, OBJECTS).await?)
 }
 
@@ -296,6 +302,27 @@ fn refuse(findings: &[String]) -> Result<()> {
         return Ok(());
     }
     Err(Error::setup(format!("the database does not isolate accounts: {}", findings.join("; "))))
+}
+
+/// Refuses a database that takes no letter but A to Z for one, or that has
+/// another I than everybody: search would find less than it tells.
+async fn check_letters(client: &Client) -> Result<()> {
+    let found = client
+        .query_opt(
+            "select datctype::text from pg_database
+             where datname = current_database() and (lower('I') <> 'i' or 'я' !~ '[[:alnum:]]')",
+            &[],
+        )
+        .await
+        .map_err(|error| Error::setup("the database tells no locale").because(error))?;
+    match found {
+        Some(row) => Err(Error::setup(format!(
+            "the database's locale ({}) does not know all letters, which search needs; make the database with \
+             another one: create database … template template0 encoding 'UTF8' locale 'C.UTF-8'",
+            row.get::<_, &str>(0)
+        ))),
+        None => Ok(()),
+    }
 }
 
 async fn check_release(client: &Client) -> Result<()> {

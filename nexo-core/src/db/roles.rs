@@ -100,7 +100,14 @@ async fn set_password(owner: &Client, role: &str, password: &SecretString) -> Re
         "alter role {role} password '{verifier}';
          alter role {role} set search_path = pg_catalog;
          alter role {role} set statement_timeout = '25s';
-         alter role {role} set idle_in_transaction_session_timeout = '60s'"
+         alter role {role} set idle_in_transaction_session_timeout = '60s';
+         do $$ begin
+             -- What was begun for a connection that is gone ends.
+             alter role {role} set client_connection_check_interval = '2s';
+         exception
+             -- Not every system can tell.
+             when invalid_parameter_value then null;
+         end $$"
     );
     owner.batch_execute(&statements).await.map_err(|error| {
         Error::setup(format!(

@@ -24,12 +24,15 @@ pub(crate) type Answered = Vec<Vec<Row>>;
 /// A transaction for the repositories' own use. It is rolled back unless it is
 /// committed, and nothing is sent before there is something to do.
 pub(crate) struct Transaction {
-    connection: Object,
+    /// There until it is dropped.
+    connection: Option<Object>,
     scope: TenantScope,
     claim: Option<Claim>,
     begun: AtomicBool,
     ended: bool,
     key_was_taken: AtomicBool,
+    /// Many statements are on their way.
+    is_long_at_work: AtomicBool,
 }
 
 impl Transaction {
@@ -39,13 +42,18 @@ impl Transaction {
         claim: Option<Claim>,
     ) -> Result<Self> {
         Ok(Self {
-            connection: acquire(pool).await?,
+            connection: Some(acquire(pool).await?),
             scope: scope.clone(),
             claim,
             begun: AtomicBool::new(false),
             ended: false,
             key_was_taken: AtomicBool::new(false),
+            is_long_at_work: AtomicBool::new(false),
         })
+    }
+
+    fn connection(&self) -> &Object {
+        self.connection.as_ref().expect("there until it is dropped")
     }
 
     /// Whether it failed because the idempotency key was there.
@@ -64,11 +72,11 @@ impl Transaction {
         let keep = keep.map(|(claim, answer)| claim.keep(&account, answer));
         let calls: Vec<Call<'_>> =
             keep.iter().map(|(sql, params)| Call::new(sql, params)).collect();
-        let ready = prepare(&self.connection, &calls).await?;
-        let kept = send(&self.connection, None, &ready, Some("COMMIT"));
+        let ready = prepare(self.connection(), &calls).await?;
         // From here on the outcome is the database's.
         self.ended = true;
-        kept.await.map(drop).map_err(|failed| translate(failed.error))
+        let kept = send(self.connection(), None, &ready, Some("COMMIT")).await;
+        kept.map(drop).map_err(|failed| translate(failed.error))
     }
 
     /// Runs each group of calls so that one which fails leaves nothing behind
@@ -89,13 +97,13 @@ impl Transaction {
         let mut ready = Vec::with_capacity(bound.len());
         for group in &bound {
             let calls: Vec<_> = group.iter().map(|(call, params)| call.with(params)).collect();
-            ready.push(prepare(&self.connection, &calls).await?);
+            ready.push(prepare(self.connection(), &calls).await?);
         }
         let begins = !self.begun.load(Ordering::Relaxed);
         let guard = Guard::of(self, begins);
         let opening = guard.calls(&account);
         let opening =
-            prepare(&self.connection, &opening.iter().map(Prefix::call).collect::<Vec<_>>())
+            prepare(self.connection(), &opening.iter().map(Prefix::call).collect::<Vec<_>>())
                 .await?;
         let begin = begins.then(|| self::opening(&self.scope, Mode::Write));
         self.begun.store(true, Ordering::Relaxed);
@@ -127,7 +135,10 @@ impl Transaction {
         &self,
         steps: &[Step<'_>],
     ) -> std::vec::IntoIter<Result<Vec<Row>, tokio_postgres::Error>> {
-        in_order(steps.iter().map(|step| step.run(&self.connection))).await.into_iter()
+        self.is_long_at_work.store(true, Ordering::Relaxed);
+        let answers = in_order(steps.iter().map(|step| step.run(self.connection()))).await;
+        self.is_long_at_work.store(false, Ordering::Relaxed);
+        answers.into_iter()
     }
 
     fn explain(&self, failed: FlushError, guard: &Guard<'_>) -> crate::Error {
@@ -219,14 +230,14 @@ impl Transaction {
         let bound = bind(&account, calls);
         let mut all: Vec<Call<'_>> = first.iter().map(Prefix::call).collect();
         all.extend(bound.iter().map(|(call, params)| call.with(params)));
-        let ready = prepare(&self.connection, &all).await?;
+        let ready = prepare(self.connection(), &all).await?;
         let begin = begins.then(|| match mode {
             // It reads first, and may write after.
             Mode::Read | Mode::Write => opening(&self.scope, Mode::Write),
             Mode::InTurn => opening(&self.scope, Mode::InTurn),
         });
         self.begun.store(true, Ordering::Relaxed);
-        let sent = send(&self.connection, begin.as_deref(), &ready, None).await;
+        let sent = send(self.connection(), begin.as_deref(), &ready, None).await;
         let mut rows = sent.map_err(|failed| self.explain(failed, &guard))?;
         Ok(rows.split_off(first.len()))
     }
@@ -234,9 +245,14 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        // Queued before whatever the connection's next user sends.
-        if self.begun.load(Ordering::Relaxed) && !self.ended {
-            enqueue(self.connection.batch_execute("ROLLBACK"));
+        let Some(connection) = self.connection.take() else { return };
+        if self.is_long_at_work.load(Ordering::Relaxed) {
+            // Nobody waits for the rest, and a rollback would wait for all of it:
+            // without its connection it ends at once.
+            drop(Object::take(connection));
+        } else if self.begun.load(Ordering::Relaxed) && !self.ended {
+            // Queued before whatever the connection's next user sends.
+            enqueue(connection.batch_execute("ROLLBACK"));
         }
     }
 }

@@ -9,6 +9,10 @@ use crate::model::Piece;
 const BEFORE: usize = 30;
 /// Characters of a snippet.
 const LONGEST: usize = 160;
+/// Words that are looked for, and characters of a text in which they are: as
+/// many as the index is asked for and holds.
+const WORDS: usize = 10;
+const SEARCHED: usize = 12_000;
 
 /// The words of a query, folded as the index folds them.
 pub(super) struct Words(Vec<Vec<char>>);
@@ -20,6 +24,8 @@ impl Words {
         let mut words: Vec<Vec<char>> = words.map(|word| word.chars().collect()).collect();
         // The longest first: "anna" is marked whole also when "ann" is asked for.
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        words.dedup();
+        words.truncate(WORDS);
         Self(words)
     }
 
@@ -31,22 +37,25 @@ impl Words {
 
     /// The text around the first word that it has, or nothing if it has none.
     pub(super) fn snippet(&self, text: &str) -> Option<Vec<Piece>> {
-        let original: Vec<char> = text.chars().collect();
+        let original: Vec<char> = text.chars().take(SEARCHED).collect();
         // Each folded character with the place of the one that it came from.
         let folded: Vec<(char, usize)> = original
             .iter()
             .enumerate()
             .flat_map(|(at, c)| fold(*c).into_iter().map(move |folded| (folded, at)))
+            .take(2 * SEARCHED)
             .collect();
         let mut marked = vec![false; original.len()];
-        let mut at = 0;
-        while at < folded.len() {
+        let (mut at, mut shown_to) = (0, None);
+        // What is marked behind the snippet is not seen.
+        while at < folded.len() && shown_to.is_none_or(|end| folded[at].1 < end) {
             match self.0.iter().find(|word| begins(&folded[at..], word)) {
                 Some(word) => {
-                    for (_, from) in &folded[at..at + word.len()] {
-                        marked[*from] = true;
-                    }
+                    shown_to.get_or_insert(folded[at].1 + LONGEST);
+                    let first = folded[at].1;
                     at += word.len();
+                    // With what is not seen in between.
+                    marked[first..=folded[at - 1].1].fill(true);
                 }
                 None => at += 1,
             }
@@ -85,6 +94,15 @@ fn fold(c: char) -> Vec<char> {
             'ł' => folded.push('l'),
             'đ' => folded.push('d'),
             'ı' => folded.push('i'),
+            'ħ' => folded.push('h'),
+            'ð' => folded.push('d'),
+            'ς' => folded.push('σ'),
+            // Soft hyphens, and what joins or directs without being seen.
+            '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'
+            | '\u{feff}' => {}
             other => folded.push(other),
         }
     }
@@ -114,6 +132,9 @@ mod tests {
             ("gmail.com", "ada@gmail.com", Some("ada@[gmail].[com]")),
             ("zoe", "Ada", None),
             ("œuvre", "Œuvre", Some("[Œuvre]")),
+            ("ΣΟΦΟΣ", "ο σοφός", Some("ο [σοφός]")),
+            ("cooperate", "co\u{ad}operate", Some("[co\u{ad}operate]")),
+            ("a b c d e f g h i j k", "x k", None),
             ("<b>", "a<b>c", Some("a<[b]>c")),
         ] {
             assert_eq!(marked(q, text).as_deref(), expected, "{q} in {text}");

@@ -300,3 +300,44 @@ fn the_wire_form_refuses_what_it_does_not_know() {
     let code = FieldCode::Conflict.as_str();
     assert_eq!(code, "conflict");
 }
+
+/// F10: a batch that nobody waits for any more ends, and keeps nothing: it does
+/// not hold a connection until its last statement has had its turn.
+#[tokio::test]
+async fn f10_a_batch_that_is_given_up_ends() {
+    let world = World::create().await;
+    let made = world.clients.create(&world.scope, &NewClient::named("Ada")).await.expect("made");
+    let superuser = world.test.superuser().await;
+    let hold = format!("begin; select from nexo.clients where id = '{}' for update", made.id);
+    superuser.batch_execute(&hold).await.expect("held");
+    let operations = (0..10)
+        .map(|at| BatchOperation::Create { record: NewClient::named(format!("Before {at}")) });
+    let changes = ClientPatch { name: "Eve".to_owned().into(), ..ClientPatch::default() };
+    let waits = BatchOperation::Patch { id: made.id, version: None, changes };
+    let operations: Vec<_> = operations.chain([waits]).collect();
+    let batch = Batch { mode: BatchMode::Each, operations };
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and usename = 'nexo_app' and wait_event_type = 'Lock'";
+    let waiters = async || -> i64 {
+        superuser.batch_execute("select pg_stat_clear_snapshot()").await.expect("cleared");
+        superuser.query_one(waiting, &[]).await.expect("counted").get(0)
+    };
+    let given_up = async {
+        while waiters().await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        done = world.clients.batch(&world.scope, &batch) => panic!("{done:?}"),
+        () = given_up => {}
+    }
+    // It ends though what it waits for is still held.
+    let mut looked = 0;
+    while waiters().await > 0 {
+        looked += 1;
+        assert!(looked < 500, "it still waits");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    superuser.batch_execute("rollback").await.expect("let go");
+    assert_eq!(world.names().await, ["Ada"]);
+}

@@ -17,6 +17,7 @@ mod plans;
 mod proof;
 mod rules;
 mod search;
+mod search_bounds;
 mod sessions;
 mod tokens;
 mod unit_of_work;

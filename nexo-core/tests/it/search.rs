@@ -265,7 +265,7 @@ const DOCUMENTS: &str = "
 /// of an address, or the whole is a part of a number.
 const EVERY_MATCH: &str = "
     with places as materialized (select array_agg(right($2::uuid::text, 8) || share) as places from unnest('{a,b,c}'::text[]) as share),
-    asked as materialized (select concat_ws('|', nexo.search_query((nexo.search_words($1))[1:10], '{}', places),
+    asked as materialized (select concat_ws('|', nexo.search_query(nexo.search_words($1), '{}', places),
           case when $1 ~ '^[-+0-9 ()/.]+$' and length(nexo.search_digits($1)) > 2 then (
               select string_agg(place || 'w' || nexo.search_digits($1) || ':*', '|')
               from unnest(places) as place) end)::tsquery as asked from places)
@@ -320,6 +320,11 @@ async fn words_of_every_frequency_find_what_reading_every_row_finds() {
         "20 often",
         "rare12 20 44 an",
         "ann anna bert bertold cleo dan daniel flo often x rare1",
+        // More words than the index is asked for, and one of them again.
+        "a b c d e f g h i j k l m n o",
+        "anna anna anna anna anna anna anna anna anna anna nobody",
+        "often often often often often often often often often often bert",
+        "ann an a bert ber be cleo cle cl dan da often ofte daniel",
     ] {
         let every: Vec<uuid::Uuid> = superuser
             .query(EVERY_MATCH, &[&q, &account])
