@@ -44,6 +44,7 @@
 //! better than an older SDK. It stores nothing; [`Session`] says how a program
 //! can. It needs a tokio runtime, for timers and for the refresh.
 
+mod audit;
 mod builder;
 mod collections;
 mod download;
@@ -60,6 +61,7 @@ mod session;
 mod stream;
 mod transport;
 
+pub use audit::Audit;
 pub use builder::Builder;
 pub use collections::COLLECTIONS;
 pub use download::Download;

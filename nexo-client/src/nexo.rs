@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Audit;
 use crate::builder::Builder;
 use crate::error::Result;
 use crate::imports::Imports;
@@ -198,6 +199,12 @@ impl Nexo {
     #[must_use]
     pub fn people(&self) -> People {
         People::new(self)
+    }
+
+    /// Who did what in the account.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        Audit::new(self)
     }
 
     /// The account's imports of files.

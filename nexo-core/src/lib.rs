@@ -46,6 +46,8 @@
 
 pub mod model;
 
+#[cfg(feature = "db")]
+mod audit;
 #[cfg(feature = "auth")]
 mod auth;
 #[cfg(feature = "cluster")]
@@ -69,8 +71,10 @@ mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "db")]
+pub use audit::AuditRepository;
 #[cfg(feature = "auth")]
-pub use auth::{AuthConfig, Authenticator, Peer};
+pub use auth::{AuthConfig, Authenticator};
 #[cfg(feature = "db")]
 pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_version};
 #[cfg(feature = "db")]
@@ -89,6 +93,6 @@ pub use repo::{
     SortKind, Table, Upsert,
 };
 #[cfg(feature = "db")]
-pub use tenant::TenantScope;
+pub use tenant::{Peer, TenantScope};
 #[cfg(feature = "db")]
 pub use tokio_postgres;

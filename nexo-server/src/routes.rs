@@ -19,7 +19,7 @@ use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
-use crate::handlers::{auth, crud, export, health, imports, keys, people, search};
+use crate::handlers::{audit, auth, crud, export, health, imports, keys, people, search};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -65,6 +65,9 @@ pub fn table() -> Vec<Route> {
             Box::pin(search::search(to, scope, call))
         }));
     }
+    table.push(tenant(Method::GET, "/api/audit", |to, scope, call| {
+        Box::pin(audit::list(to, scope, call))
+    }));
     table.extend(people());
     table.extend(imports());
     table.extend(crud::<Client>());
@@ -158,7 +161,7 @@ fn imports() -> impl Iterator<Item = Route> {
     })
 }
 
-/// The ten routes of an entity, each under its full and its short path.
+/// The eleven routes of an entity, each under its full and its short path.
 fn crud<T: Table>() -> impl Iterator<Item = Route> {
     ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
@@ -191,6 +194,9 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
             .example(examples::entity::<T>),
             tenant(Method::DELETE, one.clone(), |to, scope, call| {
                 Box::pin(crud::delete::<T>(to, scope, call))
+            }),
+            tenant(Method::GET, format!("{one}/history"), |to, scope, call| {
+                Box::pin(audit::history::<T>(to, scope, call))
             }),
             tenant(Method::POST, format!("{one}/archive"), |to, scope, call| {
                 Box::pin(crud::archive::<T>(to, scope, call))

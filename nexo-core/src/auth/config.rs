@@ -1,6 +1,5 @@
 //! How long things last, and who is asking.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// How the authenticator works. The defaults are meant for production.
@@ -40,40 +39,5 @@ impl Default for AuthConfig {
             hash_concurrency: (processors - 1).max(1),
             hash_queue: 64,
         }
-    }
-}
-
-/// Where a request comes from: kept with the session, and what failed log-ins
-/// are counted by.
-#[derive(Debug, Clone, Default)]
-pub struct Peer {
-    /// The address of the caller, as far as it can be trusted.
-    pub ip: Option<IpAddr>,
-    /// The program that it says it is.
-    pub user_agent: Option<String>,
-}
-
-impl Peer {
-    /// The network that one caller can be expected to hold: an IPv4 address,
-    /// or a /64 of IPv6.
-    pub(super) fn network(&self) -> String {
-        match self.ip.map(|ip| ip.to_canonical()) {
-            None => "unknown".to_owned(),
-            Some(IpAddr::V4(ip)) => ip.to_string(),
-            Some(IpAddr::V6(ip)) => {
-                let [a, b, c, d, ..] = ip.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        }
-    }
-
-    pub(super) fn ip_text(&self) -> Option<String> {
-        self.ip.map(|ip| ip.to_canonical().to_string())
-    }
-
-    /// At most 400 characters, without what PostgreSQL cannot store.
-    pub(super) fn agent_text(&self) -> Option<String> {
-        let agent = self.user_agent.as_deref()?;
-        Some(agent.chars().filter(|c| !c.is_control()).take(400).collect())
     }
 }

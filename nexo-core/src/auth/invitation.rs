@@ -3,7 +3,6 @@
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_user};
-use super::config::Peer;
 use super::login::{
     ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
     is_division_by_zero, is_duplicate, is_logarithm_of_zero,
@@ -11,10 +10,11 @@ use super::login::{
 use super::secret::InvitationToken;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
-use crate::db::{Call, Mode};
+use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{AcceptInvitation, AuthTokens, ErrorCode, FieldCode, Id, User, Validator};
 use crate::people::ONE_AFTER_THE_OTHER;
+use crate::tenant::Peer;
 
 /// `$1` account, `$2` the token's hash.
 const FIND: &str =
@@ -54,7 +54,10 @@ impl Authenticator {
         let (account, token_hash) = (token.account, token.hash().to_vec());
         let find: [&(dyn ToSql + Sync); 2] = [&account, &token_hash];
         let calls = [Call { sql: FIND, params: &find, plan: Once }];
-        let rows = self.identity().run_in(Mode::Read, account, None, &calls).await?;
+        let rows = self
+            .identity()
+            .run(Mode::Read, Sight { account: Some(account), ..Sight::NONE }, &calls)
+            .await?;
         let found = rows[0].first().ok_or_else(refused)?;
         // The attempts are those to log in: an invitation must not be a way to
         // guess a password more often.
@@ -94,8 +97,9 @@ impl Authenticator {
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
         ];
+        let sight = Sight { account: Some(account), ..Sight::of(user, peer) };
         let calls = if add.is_some() { &calls[..calls.len() - 2] } else { &calls[..] };
-        let rows = self.identity().run_in(Mode::Write, account, Some(user), calls).await;
+        let rows = self.identity().run(Mode::Write, sight, calls).await;
         let rows = rows.map_err(explain)?;
         let joined = rows[6].first().ok_or_else(refused)?;
         let user = match add {
@@ -127,7 +131,7 @@ impl Authenticator {
     ) -> Result<String> {
         let place = self.passwords().reserve()?;
         let params = attempt.params();
-        let counted = self.identity().run(Mode::Write, None, &params.calls()).await?;
+        let counted = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
         Attempt::judge(&counted)?;
         let verdict =
             self.passwords().verify(place, &accept.password, Some(stored.clone())).await?;

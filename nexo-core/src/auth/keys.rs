@@ -11,7 +11,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::json;
 
 use crate::db::Plan::Once;
-use crate::db::{Call, Identity, Mode};
+use crate::db::{Call, Identity, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
@@ -94,8 +94,9 @@ impl fmt::Debug for KeyRing {
 }
 
 async fn read(identity: &Identity) -> Result<Vec<(String, Vec<u8>)>> {
-    let rows =
-        identity.run(Mode::Read, None, &[Call { sql: LOAD, params: &[], plan: Once }]).await?;
+    let rows = identity
+        .run(Mode::Read, Sight::NONE, &[Call { sql: LOAD, params: &[], plan: Once }])
+        .await?;
     Ok(rows[0].iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
@@ -107,14 +108,14 @@ pub(super) async fn add_key(identity: &Identity) -> Result<String> {
     let thumb = digest::digest(&digest::SHA256, pair.public_key().as_ref());
     let kid = URL_SAFE_NO_PAD.encode(&thumb.as_ref()[..12]);
     let add = Call { sql: ADD, params: &[&kid, &document.as_ref()], plan: Once };
-    identity.run(Mode::Write, None, &[add]).await?;
+    identity.run(Mode::Write, Sight::NONE, &[add]).await?;
     Ok(kid)
 }
 
 /// Ends a key: what it signed is refused from the next load on.
 pub(super) async fn retire_key(identity: &Identity, kid: &str) -> Result<()> {
     let rows = identity
-        .run(Mode::Write, None, &[Call { sql: RETIRE, params: &[&kid], plan: Once }])
+        .run(Mode::Write, Sight::NONE, &[Call { sql: RETIRE, params: &[&kid], plan: Once }])
         .await?;
     if rows[0].is_empty() { Err(Error::not_found()) } else { Ok(()) }
 }

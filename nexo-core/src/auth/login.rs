@@ -5,17 +5,16 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_user};
-use super::config::Peer;
 use super::secret::RefreshToken;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
-use crate::db::{Call, Mode};
+use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{
     Account, AuthTokens, ErrorCode, Id, LoginRequest, RegisterRequest, Session, User, Validate,
     normalize_email,
 };
-use crate::tenant::TenantScope;
+use crate::tenant::{Peer, TenantScope};
 
 pub(super) const ADD_USER: &str =
     "insert into nexo.users (id, email, name, password_hash) values ($1, $2, $3, $4)
@@ -58,6 +57,14 @@ pub(super) const FIND_ACCOUNT: &str = "select a.id, a.name, m.role, m.role_id, s
 const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
+/// Something is written whether or not there is such a user, so that both take
+/// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent.
+const TELL_FAILURE: &str = "with told as (
+         insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent)
+         select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $3, $4, $5
+         from nexo.memberships m where m.user_id = $1)
+     update nexo.login_attempts set last_at = last_at where key = $2";
+
 const END_SESSION: &str = "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
      where user_id = $1 and id = $2 and revoked_at is null";
 /// Before a user's sessions are changed: waits for whoever opens one, so that
@@ -93,7 +100,7 @@ impl Authenticator {
             Call { sql: throttle::KNOWN, params: &[&Attempt::new(&email, peer).here], plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run(Mode::Write, Some(user), &calls).await;
+        let rows = self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await;
         let rows =
             rows.map_err(|error| if is_duplicate(&error) { email_taken(error) } else { error })?;
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(Error::session_ended)?;
@@ -113,8 +120,10 @@ impl Authenticator {
         let place = self.passwords().reserve()?;
         let found = self.find_user(&email, &attempt).await?;
         let stored = found.as_ref().map(|(_, hash)| hash.clone());
+        let user = found.as_ref().map_or_else(Id::new, |(user, _)| user.id);
         let verdict = self.passwords().verify(place, &request.password, stored).await?;
         let Some((user, verified)) = found.filter(|_| verdict.matches) else {
+            self.tell_failure(user, &attempt, peer).await?;
             return Err(wrong());
         };
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
@@ -132,7 +141,7 @@ impl Authenticator {
             Call { sql: FORGET_OLD, params: &[&user.id], plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run(Mode::Write, Some(user.id), &calls).await;
+        let rows = self.identity().run(Mode::Write, Sight::of(user.id, peer), &calls).await;
         let rows = rows.map_err(|error| match is_logarithm_of_zero(&error) {
             true => wrong(),
             false => error,
@@ -165,6 +174,14 @@ impl Authenticator {
         self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop)
     }
 
+    /// Tells the audit log of each account of the user, if there is one.
+    async fn tell_failure(&self, user: Id<User>, attempt: &Attempt, peer: &Peer) -> Result<()> {
+        let (request, ip, agent) = (peer.request_text(), peer.ip_text(), peer.agent_text());
+        let params: [&(dyn ToSql + Sync); 5] = [&user, &attempt.here, &request, &ip, &agent];
+        let calls = [Call { sql: TELL_FAILURE, params: &params, plan: Once }];
+        self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await.map(drop)
+    }
+
     async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
         // PostgreSQL cannot even be asked for an address with U+0000.
         let email = if email.contains('\0') { "" } else { email };
@@ -172,7 +189,7 @@ impl Authenticator {
         let mut calls = params.calls().to_vec();
         let find: [&(dyn ToSql + Sync); 1] = [&email];
         calls.push(Call { sql: FIND_USER, params: &find, plan: Once });
-        let rows = self.identity().run(Mode::Write, None, &calls).await?;
+        let rows = self.identity().run(Mode::Write, Sight::NONE, &calls).await?;
         Attempt::judge(&rows)?;
         Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(4))))
     }

@@ -19,5 +19,5 @@ mod throttle;
 mod token;
 
 pub use authenticator::Authenticator;
-pub use config::{AuthConfig, Peer};
+pub use config::AuthConfig;
 pub(crate) use secret::InvitationToken;

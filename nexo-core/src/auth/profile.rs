@@ -4,7 +4,6 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
-use super::config::Peer;
 use super::login::HOLD_MEMBERSHIPS;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
@@ -14,7 +13,7 @@ use crate::model::{
     ErrorCode, FieldCode, FieldError, PasswordChange, Permissions, Profile, ProfilePatch, Validate,
 };
 use crate::people::read_role;
-use crate::tenant::TenantScope;
+use crate::tenant::{Peer, TenantScope};
 
 /// `$1` user, `$2` account.
 const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name, m.role, m.role_id, m.permissions
@@ -86,6 +85,7 @@ impl Authenticator {
         change: &PasswordChange,
         peer: &Peer,
     ) -> Result<()> {
+        let scope = &scope.clone().seen_from(peer.clone());
         let user = scope.user_id();
         // Counted apart from log-ins: who holds a token must not be able to
         // hold up those who log in.

@@ -6,9 +6,10 @@
 use super::authenticator::{Authenticator, row_user};
 use super::secret::{RefreshToken, random};
 use crate::db::Plan::Once;
-use crate::db::{Call, Mode};
+use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, ErrorCode, Id, RefreshRequest, Session};
+use crate::tenant::Peer;
 
 /// Holds the session before its token, as those who end it do. `$1` user, `$2`
 /// token.
@@ -70,7 +71,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// `invalid_refresh_token` when it is unknown, expired, revoked or reused.
-    pub async fn refresh(&self, request: &RefreshRequest) -> Result<AuthTokens> {
+    pub async fn refresh(&self, request: &RefreshRequest, peer: &Peer) -> Result<AuthTokens> {
         let token = RefreshToken::parse(&request.refresh_token).ok_or_else(refused)?;
         let user = token.user;
         let hash = token.hash().to_vec();
@@ -86,7 +87,7 @@ impl Authenticator {
             Call { sql: REVOKE_REUSED, params: &[&user, &hash, &nonce, &grace], plan: Once },
             Call { sql: OUTCOME, params: &[&user, &hash], plan: Once },
         ];
-        let rows = self.identity().run(Mode::Write, Some(user), &calls).await?;
+        let rows = self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await?;
 
         if let Some(revoked) = rows[3].first() {
             let session: Id<Session> = revoked.get(0);

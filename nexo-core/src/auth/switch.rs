@@ -3,7 +3,6 @@
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
-use super::config::Peer;
 use super::login::{
     ADD_REFRESH_TOKEN, FIND_ACCOUNT, HOLD_MEMBERSHIPS, Start, is_division_by_zero,
     is_logarithm_of_zero,
@@ -15,7 +14,7 @@ use crate::db::{Call, Mode, translate};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, Joined, JoinedAccounts, SwitchAccount};
 use crate::people::read_role;
-use crate::tenant::TenantScope;
+use crate::tenant::{Peer, TenantScope};
 
 const JOINED: &str = "select a.id, a.name, m.role, m.role_id, m.created_at
      from nexo.memberships m join nexo.accounts a on a.id = m.account_id
@@ -74,6 +73,7 @@ impl Authenticator {
         to: &SwitchAccount,
         peer: &Peer,
     ) -> Result<AuthTokens> {
+        let scope = &scope.clone().seen_from(peer.clone());
         let (user, before) = (scope.user_id(), scope.session_id());
         let user = user.ok_or_else(Error::session_ended)?;
         let token = RefreshToken::parse(&to.refresh_token).ok_or_else(refresh::refused)?;

@@ -19,12 +19,12 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::config::Peer;
 use super::secret::hash;
 use crate::db::Call;
 use crate::db::Plan::Once;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
+use crate::tenant::Peer;
 
 /// Counts an attempt, unless one has to wait: then there is no row in the
 /// answer. `$1` key, `$2` attempts that are free, `$3` the longest wait in

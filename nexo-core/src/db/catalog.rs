@@ -149,7 +149,7 @@ const OBJECTS: &[Check] = &[
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts',
-                    'roles', 'invitations')
+                    'roles', 'invitations', 'audit_log')
                 and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
                      or has_table_privilege('nexo_auth', c.oid, 'delete'))",
     },
@@ -187,6 +187,24 @@ const OBJECTS: &[Check] = &[
         sql: "select rolname::text from pg_roles
               where rolname = 'nexo_search'
                 and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    },
+    Check {
+        // What is left out is no change that anybody makes: a key, a file in
+        // pieces, a session's permissions that follow a role.
+        finding: "is changed without an entry in the audit log; give it the trigger",
+        sql: "select c.oid::regclass::text from pg_class c
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
+                and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
+                and (has_any_column_privilege('nexo_app', c.oid, 'insert, update') or has_table_privilege('nexo_app', c.oid, 'delete'))
+                and c.relname not in ('audit_log', 'idempotency_keys', 'import_chunks', 'import_rows', 'sessions')
+                and (select bit_or(t.tgtype::int) from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+                     where t.tgrelid = c.oid and p.proname = 'audit_change' and t.tgenabled = 'O') & 28 is distinct from 28",
+    },
+    Check {
+        finding: "can change entries of the audit log; revoke that",
+        sql: "select role from unnest('{nexo_app,nexo_auth,nexo_search}'::text[]) as role
+              where has_any_column_privilege(role, 'nexo.audit_log', 'update')
+                 or has_table_privilege(role, 'nexo.audit_log', 'delete, truncate')",
     },
     Check {
         finding: "is a role that nexo_search can become; revoke the membership",
@@ -229,7 +247,8 @@ const OBJECTS: &[Check] = &[
                 and (p.provolatile <> 's' or pg_get_function_sqlbody(p.oid) is distinct from made.body)",
     },
     Check {
-        // A session and an idempotency key are the caller's own, whatever they may.
+        // A session and an idempotency key are the caller's own, whatever they may;
+        // what only triggers do is as good as refused.
         finding: "is open to nexo_app whatever the scope may; give it a restrictive policy for each command",
         sql: "select format('%s for %s', c.oid::regclass, command.name) from pg_class c
               cross join (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd')) as command (name, letter)
@@ -240,7 +259,7 @@ const OBJECTS: &[Check] = &[
                     else has_any_column_privilege('nexo_app', c.oid, command.name) end
                 and not exists (select from pg_policy p
                     where p.polrelid = c.oid and not p.polpermissive and p.polcmd::text in (command.letter, '*')
-                      and pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) ~ 'nexo\\.(account_that_)?may\\(|^false$'
+                      and pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) ~ 'nexo\\.(account_that_)?may\\(|^false$|^\\(\\(pg_trigger_depth\\(\\) > 0\\)'
                       and (0 = any(p.polroles) or (select oid from pg_roles where rolname = 'nexo_app') = any(p.polroles)))",
     },
     Check {

@@ -6,13 +6,14 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::actor;
 use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::pool::acquire;
 use super::scoped::{SESSION_IS_ALIVE, explain};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Id, User};
-use crate::tenant::{Actor, TenantScope};
+use crate::model::{Account, ErrorCode, Id, Session, User};
+use crate::tenant::{Actor, Peer, TenantScope};
 
 /// Runs statements as `nexo_auth`, whose policies show the rows of one user.
 #[derive(Clone)]
@@ -20,33 +21,37 @@ pub(crate) struct Identity {
     pool: Pool,
 }
 
+/// What can be seen: the rows of a user, or no user's; the roles and invitations
+/// of an account, for somebody who shows a token of it; and for whom it is done.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sight<'a> {
+    pub(crate) user: Option<Id<User>>,
+    pub(crate) account: Option<Id<Account>>,
+    pub(crate) peer: Option<&'a Peer>,
+}
+
+impl<'a> Sight<'a> {
+    /// Nobody's rows.
+    pub(crate) const NONE: Self = Self { user: None, account: None, peer: None };
+
+    pub(crate) const fn of(user: Id<User>, peer: &'a Peer) -> Self {
+        Self { user: Some(user), account: None, peer: Some(peer) }
+    }
+}
+
 impl Identity {
     pub(crate) fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
-    /// Runs the calls in one transaction, in which the rows of `user` can be
-    /// seen, or no user's.
+    /// Runs the calls in one transaction.
     pub(crate) async fn run(
         &self,
         mode: Mode,
-        user: Option<Id<User>>,
+        sight: Sight<'_>,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
-        self.send(mode, None, user, calls).await?.map_err(|failed| translate(failed.error))
-    }
-
-    /// The same, and the roles and invitations of `account` can be seen too:
-    /// for somebody who shows a token of that account.
-    pub(crate) async fn run_in(
-        &self,
-        mode: Mode,
-        account: Id<Account>,
-        user: Option<Id<User>>,
-        calls: &[Call<'_>],
-    ) -> Result<Vec<Vec<Row>>> {
-        let sent = self.send(mode, Some(account), user, calls).await?;
-        sent.map_err(|failed| translate(failed.error))
+        self.send(mode, sight, None, calls).await?.map_err(|failed| translate(failed.error))
     }
 
     /// Runs the calls for the user of a session, which must be alive.
@@ -60,12 +65,13 @@ impl Identity {
             return Err(Error::new(ErrorCode::Unauthenticated, "this needs a user"));
         };
         let account = scope.account_id();
+        let sight = Sight { user: Some(user), account: None, peer: scope.peer() };
         let permissions = permissions.bits();
         let alive: [&(dyn ToSql + Sync); 4] = [&account, &session, &user, &permissions];
         let mut guarded = Vec::with_capacity(calls.len() + 1);
         guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive, plan: Plan::Once });
         guarded.extend_from_slice(calls);
-        let mut rows = self.send(mode, None, Some(user), &guarded).await?.map_err(explain)?;
+        let mut rows = self.send(mode, sight, Some(session), &guarded).await?.map_err(explain)?;
         rows.remove(0);
         Ok(rows)
     }
@@ -73,19 +79,22 @@ impl Identity {
     async fn send(
         &self,
         mode: Mode,
-        account: Option<Id<Account>>,
-        user: Option<Id<User>>,
+        sight: Sight<'_>,
+        session: Option<Id<Session>>,
         calls: &[Call<'_>],
     ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
         let connection = acquire(&self.pool).await?;
         let prepared = prepare(&connection, calls).await?;
-        // Formatted UUIDs and nothing else: they cannot carry SQL.
+        // Formatted UUIDs and Base64: they cannot carry SQL.
         let mut opening = mode.begin().to_owned();
-        if let Some(user) = user {
+        if let Some(user) = sight.user {
             let _infallible = write!(opening, "; SET LOCAL nexo.user_id = '{user}'");
         }
-        if let Some(account) = account {
+        if let Some(account) = sight.account {
             let _infallible = write!(opening, "; SET LOCAL nexo.account_id = '{account}'");
+        }
+        if mode != Mode::Read {
+            opening.push_str(&actor::of_peer(sight.peer, session));
         }
         Ok(flush(&connection, &opening, mode, &prepared).await)
     }

@@ -1,5 +1,6 @@
 //! The database: opening it, and the one path that scoped SQL takes.
 
+mod actor;
 mod catalog;
 mod config;
 mod constraint;
@@ -29,7 +30,7 @@ pub(crate) use flush::Mode;
 pub(crate) use flush::{Access, Call, Plan};
 pub(crate) use groups::AfterFailure;
 #[cfg(feature = "auth")]
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, Sight};
 pub(crate) use scoped::Executor;
 pub(crate) use sqlstate::translate;
 pub(crate) use transaction::{Answered, Transaction};

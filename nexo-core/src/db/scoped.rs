@@ -1,10 +1,13 @@
 //! The one place where tenants' SQL runs.
 
+use std::fmt::Write as _;
+
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use super::actor;
 use super::flush::{Access, Call, FlushError, Mode, flush, prepare};
 use super::pool::acquire;
 use super::sqlstate::translate;
@@ -21,6 +24,13 @@ use crate::tenant::{Actor, TenantScope};
 pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*), ln(count(*) filter (where permissions = $4)) from nexo.sessions \
      where account_id = $1 and id = $2 and user_id = $3 and revoked_at is null and expires_at > now()";
 
+/// Tells the audit log that somebody was refused. `$2` what.
+pub(super) const REFUSED: &str = "insert into nexo.audit_log
+         (account_id, action, subject, user_id, session_id, reason, request_id, ip, user_agent, after)
+     select $1, 'refuse', 'requests', (told ->> 'user')::uuid, (told ->> 'session')::uuid, told ->> 'reason',
+         told ->> 'request', told ->> 'ip', told ->> 'agent', jsonb_build_object('detail', $2::text)
+     from nexo.actor() as told";
+
 /// Something that runs statements inside of a scope. Calls come without the
 /// account: it is put before them as `$1`, so that none can be without it.
 pub(crate) trait Executor: Sync {
@@ -34,7 +44,7 @@ pub(crate) trait Executor: Sync {
     ) -> impl Future<Output = Result<Vec<Vec<Row>>>> + Send;
 
     /// What to tell somebody whose token does not permit it: that, unless what
-    /// they may has changed since the token was made.
+    /// they may has changed since the token was made. The audit log is told too.
     fn refuse(&self, forbidden: Error) -> impl Future<Output = Error> + Send;
 }
 
@@ -53,11 +63,16 @@ impl Executor for Scoped<'_> {
         if let Err(forbidden) = self.scope.require(access.needs) {
             return Err(self.refuse(forbidden).await);
         }
-        self.send(access.mode, calls).await
+        match self.send(access.mode, calls).await {
+            // The database had something against it.
+            Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
+            done => done,
+        }
     }
 
     async fn refuse(&self, forbidden: Error) -> Error {
-        forbidden.unless(self.send(Mode::Read, &[]).await)
+        let detail = forbidden.to_string();
+        forbidden.unless(self.send(Mode::Write, &[Call::new(REFUSED, &[&detail])]).await)
     }
 }
 
@@ -93,17 +108,22 @@ impl Scoped<'_> {
 }
 
 pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
-    // A formatted UUID, a number and nothing else: they cannot carry SQL.
+    // A formatted UUID, a number and Base64: they cannot carry SQL.
     let (begin, account) = (mode.begin(), scope.account_id());
     let permissions = scope.permissions().bits();
-    let turn = match mode {
-        // Here and not among the calls, so that they see what the one before has done.
-        Mode::InTurn => format!("; SELECT nexo.hold_roles('{account}')"),
-        Mode::Read | Mode::Write => String::new(),
-    };
-    format!(
-        "{begin}; SET LOCAL nexo.account_id = '{account}'; SET LOCAL nexo.permissions = {permissions}{turn}"
-    )
+    let mut opening = format!(
+        "{begin}; SET LOCAL nexo.account_id = '{account}'; SET LOCAL nexo.permissions = {permissions}"
+    );
+    match mode {
+        Mode::Read => {}
+        Mode::Write => opening.push_str(&actor::of_scope(scope)),
+        Mode::InTurn => {
+            opening.push_str(&actor::of_scope(scope));
+            // Here and not among the calls, so that they see what the one before has done.
+            let _infallible = write!(opening, "; SELECT nexo.hold_roles('{account}')");
+        }
+    }
+    opening
 }
 
 /// A call and its parameters with the account before them.

@@ -12,7 +12,7 @@ use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
 use super::pool::acquire;
-use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
+use super::scoped::{Executor, REFUSED, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Id, Permissions, Session, User};
@@ -207,17 +207,35 @@ impl Executor for Transaction {
             return Err(self.refuse(forbidden).await);
         }
         let guard = Guard::of(self, !self.begun.load(Ordering::Relaxed));
-        self.send_calls(access.mode, guard, calls).await
+        match self.send_calls(access.mode, guard, calls).await {
+            // The database had something against it.
+            Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
+            done => done,
+        }
     }
 
     async fn refuse(&self, forbidden: Error) -> Error {
-        // No key is claimed: whoever may not is not told what was answered before.
-        let guard = Guard { claim: None, ..Guard::of(self, !self.begun.load(Ordering::Relaxed)) };
-        forbidden.unless(self.send_calls(Mode::Write, guard, &[]).await)
+        let told = self.tell_refusal(&forbidden.to_string()).await;
+        forbidden.unless(told)
     }
 }
 
 impl Transaction {
+    /// Ends this transaction, of which nothing is kept, and keeps the refusal in
+    /// one of its own. No key is claimed: whoever may not is not told what was
+    /// answered before.
+    async fn tell_refusal(&self, detail: &String) -> Result<()> {
+        if self.begun.load(Ordering::Relaxed) {
+            self.connection().batch_execute("ROLLBACK").await.map_err(translate)?;
+            self.begun.store(false, Ordering::Relaxed);
+        }
+        let guard = Guard { claim: None, ..Guard::of(self, true) };
+        self.send_calls(Mode::Write, guard, &[Call::new(REFUSED, &[detail])]).await?;
+        self.connection().batch_execute("COMMIT").await.map_err(translate)?;
+        self.begun.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     async fn send_calls(
         &self,
         mode: Mode,

@@ -43,7 +43,7 @@ pub(super) async fn forget(database: &Database, scope: &TenantScope, id: Id<Impo
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    State::one(&locked[0])?.permitted(scope, Does::Store)?;
+    State::one(&locked[0])?.permitted(&transaction, Does::Store).await?;
     transaction
         .run(
             Access::write(Permission::ImportRun),

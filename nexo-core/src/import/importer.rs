@@ -150,7 +150,11 @@ impl Importer {
     /// row and column, when the file cannot be imported: nothing of it was.
     pub async fn advance(&self, scope: &TenantScope, id: Id<Import>) -> Result<Import> {
         let begun = Instant::now();
-        let mut state = self.state(scope, id).await?.permitted(scope, Does::Store)?;
+        let mut state = self
+            .state(scope, id)
+            .await?
+            .permitted(&self.database.scoped(scope), Does::Store)
+            .await?;
         if state.import.status == ImportStatus::Receiving {
             let detail = format!(
                 "{} of {} bytes have arrived; send the rest first",
@@ -193,7 +197,12 @@ impl Importer {
     /// # Errors
     /// `not_found`.
     pub async fn get(&self, scope: &TenantScope, id: Id<Import>) -> Result<Import> {
-        Ok(self.state(scope, id).await?.permitted(scope, Does::Tell)?.import)
+        Ok(self
+            .state(scope, id)
+            .await?
+            .permitted(&self.database.scoped(scope), Does::Tell)
+            .await?
+            .import)
     }
 
     /// The latest imports, of collections that the scope may read.

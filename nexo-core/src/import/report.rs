@@ -25,14 +25,14 @@ pub(super) async fn page(
     after: u64,
 ) -> Result<ImportReport> {
     let after = bigint(after);
-    let answered = database
-        .scoped(scope)
+    let scoped = database.scoped(scope);
+    let answered = scoped
         .run(
             Access::read(Permission::ImportRun),
             &[Call::new(GET, &[&id]), Call::new(REPORT, &[&id, &after, &ROWS])],
         )
         .await?;
-    State::one(&answered[0])?.permitted(scope, Does::Tell)?;
+    State::one(&answered[0])?.permitted(&scoped, Does::Tell).await?;
     let data = answered[1].iter().map(read).collect::<Result<Vec<_>, _>>().map_err(translate)?;
     let is_full = bigint(data.len() as u64) == ROWS;
     let next_after = data.last().filter(|_| is_full).map(|last| last.row);

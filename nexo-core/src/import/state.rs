@@ -101,14 +101,17 @@ impl State {
 
     /// The same, for somebody who may do this with the records too. The right
     /// to import is not one to every collection.
-    pub(super) fn permitted(self, scope: &TenantScope, does: Does) -> Result<Self> {
+    pub(super) async fn permitted(self, by: &impl Executor, does: Does) -> Result<Self> {
         let table = table_of(&self.import.collection).ok_or_else(Error::not_found)?;
-        scope.require(match does {
+        let needs = match does {
             Does::Tell => table.to_read.into(),
             Does::Store => table.to_write.into(),
             Does::TakeBack => table.to_write | table.to_delete,
-        })?;
-        Ok(self)
+        };
+        match by.scope().require(needs) {
+            Ok(()) => Ok(self),
+            Err(forbidden) => Err(by.refuse(forbidden).await),
+        }
     }
 
     pub(super) fn read(row: &Row) -> Result<Self, PgError> {

@@ -50,7 +50,7 @@ pub(super) async fn begin(database: &Database, scope: &TenantScope, id: Id<Impor
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    let import = State::one(&locked[0])?.permitted(scope, Does::TakeBack)?.import;
+    let import = State::one(&locked[0])?.permitted(&transaction, Does::TakeBack).await?.import;
     match import.status {
         ImportStatus::Undoing | ImportStatus::Undone => return Ok(()),
         ImportStatus::Importing | ImportStatus::Done if !import.dry_run => {}

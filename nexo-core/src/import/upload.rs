@@ -31,7 +31,7 @@ pub(super) async fn write(
     let transaction = database.transaction(scope).await?;
     let locked =
         transaction.run(Access::write(Permission::ImportRun), &[Call::new(LOCK, &[&id])]).await?;
-    let import = State::one(&locked[0])?.permitted(scope, Does::Store)?.import;
+    let import = State::one(&locked[0])?.permitted(&transaction, Does::Store).await?.import;
     let end = offset.saturating_add(piece.len() as u64);
     if end <= import.received && !piece.is_empty() {
         return Ok(import);

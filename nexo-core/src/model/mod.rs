@@ -7,6 +7,7 @@
 //! refused in requests, so that a misspelt name is an error instead of a lost
 //! value, and ignored in answers, so that a newer server may add some.
 
+mod audit;
 mod auth;
 mod batch;
 mod change;
@@ -36,6 +37,7 @@ mod task;
 mod text_enum;
 mod validate;
 
+pub use audit::{AuditAction, AuditEntry, AuditPage, AuditParams};
 pub use auth::{
     Account, AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RefreshRequest,
     RegisterRequest, Session, TokenType, User,

@@ -86,6 +86,8 @@ permissions! {
     RoleManage = 43 "role:manage",
     /// What owners alone may: make others owners.
     AccountAdmin = 44 "account:admin",
+    /// See who did what in the account.
+    AuditRead = 45 "audit:read",
 }
 
 impl Permission {

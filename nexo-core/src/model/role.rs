@@ -37,7 +37,7 @@ impl BuiltInRole {
     pub fn permissions(self) -> Permissions {
         let of = |permission: Permission| match permission {
             Permission::AccountAdmin => self == Self::Owner,
-            Permission::MemberManage | Permission::RoleManage => {
+            Permission::MemberManage | Permission::RoleManage | Permission::AuditRead => {
                 matches!(self, Self::Owner | Self::Admin)
             }
             Permission::ImportRun | Permission::MemberRead => {

@@ -12,7 +12,9 @@ const TABLE: &str = "create table nexo.probes (
   alter table nexo.probes force row level security;
   create policy tenant on nexo.probes using (account_id = nexo.current_account()) with check (account_id = nexo.current_account());
   create policy may on nexo.probes as restrictive to nexo_app using (account_id = nexo.account_that_may(1));
-  grant select, insert, update, delete on nexo.probes to nexo_app;";
+  create trigger audit after insert or update or delete on nexo.probes
+        for each row execute function nexo.audit_change('probes', 'id');
+    grant select, insert, update, delete on nexo.probes to nexo_app;";
 
 /// Control, what is done to the good table, and what the refusal must say.
 const FAULTS: &[(&str, &str, &str)] = &[
@@ -73,6 +75,10 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("R6", "alter function nexo.search_ids(text, text, integer, boolean, boolean) reset search_path", "is a function that runs with its owner's rights"),
     ("R6", "grant execute on function nexo.search_ids(text, text, integer, boolean, boolean) to public", "is a function that runs with its owner's rights"),
     ("R10", "create index on nexo.clients using gin (tags)", "is an index of an accounts' table that does not lead"),
+    ("R28", "drop trigger audit on nexo.probes", "nexo.probes is changed without an entry in the audit log"),
+    ("R28", "alter table nexo.clients disable trigger audit", "nexo.clients is changed without an entry in the audit log"),
+    ("R28", "grant update on nexo.audit_log to nexo_app", "nexo_app can change entries of the audit log"),
+    ("R28", "grant delete on nexo.audit_log to nexo_auth", "nexo_auth can change entries of the audit log"),
     ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
      "nexo.shared can be read or written by nexo_app"),
 ];

@@ -206,6 +206,8 @@ async fn r7_r15_references_and_cascades_stay_inside_of_the_account() {
                 with check (account_id = nexo.current_account());
              create policy may on nexo.notes as restrictive to nexo_app
                 using (account_id = nexo.account_that_may(1));
+             create trigger audit after insert or update or delete on nexo.notes
+                for each row execute function nexo.audit_change('notes', 'id');
              grant select, insert, update, delete on nexo.notes to nexo_app",
         )
         .await

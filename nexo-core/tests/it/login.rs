@@ -9,6 +9,7 @@ use nexo_core::{AuthConfig, Authenticator, Peer};
 fn from(ip: &str) -> Peer {
     Peer {
         ip: Some(ip.parse::<IpAddr>().expect("an address")),
+        request_id: None,
         user_agent: Some("test\r\n".into()),
     }
 }

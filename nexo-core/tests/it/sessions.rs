@@ -11,7 +11,9 @@ use nexo_core::{AuthConfig, Authenticator, Error, Peer};
 use tokio::task::JoinSet;
 
 async fn refresh(authenticator: &Authenticator, token: &str) -> Result<AuthTokens, Error> {
-    authenticator.refresh(&RefreshRequest { refresh_token: token.to_owned() }).await
+    authenticator
+        .refresh(&RefreshRequest { refresh_token: token.to_owned() }, &Peer::default())
+        .await
 }
 
 /// As if the last rotations had happened so long ago.

@@ -13,12 +13,13 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
 use matchit::Params;
-use nexo_core::model::{Entity, ErrorCode, Id, SearchParams};
+use nexo_core::model::{AuditParams, Entity, ErrorCode, Id, SearchParams};
 use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
+use crate::gateway::RequestId;
 
 pub(crate) use query::{ExportCall, ListCall};
 
@@ -31,9 +32,16 @@ pub(crate) struct Call<'a> {
     body: Incoming,
     /// What of a file has arrived and was not taken.
     ahead: BytesMut,
-    peer: IpAddr,
+    caller: Caller<'a>,
     body_timeout: Duration,
     step_timeout: Duration,
+}
+
+/// Who calls, and by what name the request goes in logs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) ip: IpAddr,
+    pub(crate) request: &'a RequestId,
 }
 
 impl<'a> Call<'a> {
@@ -41,18 +49,22 @@ impl<'a> Call<'a> {
         parts: &'a Parts,
         params: Params<'a, 'a>,
         body: Incoming,
-        peer: IpAddr,
+        caller: Caller<'a>,
         http: &HttpConfig,
     ) -> Self {
         let (body_timeout, step_timeout) = (http.body_timeout, http.request_timeout);
         let ahead = BytesMut::new();
-        Self { parts, params, body, ahead, peer, body_timeout, step_timeout }
+        Self { parts, params, body, ahead, caller, body_timeout, step_timeout }
     }
 
-    /// Who calls, as a session remembers it.
+    /// Who calls, as a session and the audit log remember it.
     pub(crate) fn peer(&self) -> Peer {
         let agent = self.parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-        Peer { ip: Some(self.peer), user_agent: agent.map(str::to_owned) }
+        Peer {
+            ip: Some(self.caller.ip),
+            user_agent: agent.map(str::to_owned),
+            request_id: Some(self.caller.request.as_str().to_owned()),
+        }
     }
 
     /// The path that was called.
@@ -85,6 +97,11 @@ impl<'a> Call<'a> {
     /// The limit and the cursor of a list that has nothing else.
     pub(crate) fn page(&self) -> Outcome<(Option<u16>, Option<String>)> {
         query::page(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// Which entries of the audit log are asked for.
+    pub(crate) fn audit(&self) -> Outcome<AuditParams> {
+        query::audit_params(self.parts.uri.query().unwrap_or_default())
     }
 
     /// What a search asks for.

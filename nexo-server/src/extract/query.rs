@@ -1,7 +1,7 @@
 //! Query parameters of a list.
 
 use nexo_core::model::{
-    Entity, ErrorCode, ListParams, MAX_HITS, MAX_LIMIT, SearchParams, SheetFormat,
+    AuditParams, Entity, ErrorCode, ListParams, MAX_HITS, MAX_LIMIT, SearchParams, SheetFormat,
 };
 
 use crate::failure::{Failure, Outcome};
@@ -103,6 +103,15 @@ pub(super) fn page(query: &str) -> Outcome<(Option<u16>, Option<String>)> {
         }
     }
     Ok((limit, cursor))
+}
+
+/// Reads the parameters of [`AuditParams`], and nothing else.
+pub(super) fn audit_params(query: &str) -> Outcome<AuditParams> {
+    let mut params = AuditParams::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        params.accept(&name, &value).map_err(refused)?;
+    }
+    Ok(params)
 }
 
 /// Reads `q`, `in` (several, or with commas) and `limit`, and nothing else.

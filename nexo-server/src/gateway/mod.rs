@@ -13,21 +13,21 @@ mod request_id;
 mod security_headers;
 pub(crate) mod time_limit;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::app::App;
-use crate::extract::Call;
+use crate::extract::{Call, Caller};
 use crate::failure::Outcome;
 use crate::respond::{self, Reply};
 use crate::routes::{Handler, Route};
 
 use access_log::Entry;
 use reply_body::ReplyBody;
-use request_id::RequestId;
+pub(crate) use request_id::RequestId;
 
 pub(crate) use reply_memory::ReplyMemory;
 
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     let peer = peer::address(app.http(), socket, &parts.headers);
     let mut route = None;
 
-    let stages = stages(app, &parts, body, peer, &mut route);
+    let stages = stages(app, &parts, body, Caller { ip: peer, request: &id }, &mut route);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(stages).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
@@ -77,7 +77,7 @@ async fn stages<'a>(
     app: &'a App,
     parts: &'a Parts,
     body: Incoming,
-    peer: IpAddr,
+    caller: Caller<'a>,
     route: &mut Option<&'a Route>,
 ) -> Outcome<Reply> {
     limits::check(parts)?;
@@ -88,7 +88,7 @@ async fn stages<'a>(
     }
     let found = *route.insert(resource.route(&parts.method)?);
     limits::check_body(parts, found.max_body())?;
-    let call = Call::new(parts, resource.into_params(), body, peer, app.http());
+    let call = Call::new(parts, resource.into_params(), body, caller, app.http());
     let answer = answer(app, found, parts, call);
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.
@@ -109,6 +109,7 @@ async fn answer<'a>(
             let services = app.services()?;
             // Before the body is read: strangers are not worth a megabyte.
             let scope = authenticate::scope(services, &parts.headers).await?;
+            let scope = scope.seen_from(call.peer());
             handler(services, scope, call).await
         }
     }

@@ -25,7 +25,7 @@ pub(crate) async fn login(app: &App, mut call: Call<'_>) -> Outcome<Reply> {
 
 pub(crate) async fn refresh(app: &App, mut call: Call<'_>) -> Outcome<Reply> {
     let request: RefreshRequest = call.json().await?;
-    let tokens = app.services()?.authenticator().refresh(&request).await?;
+    let tokens = app.services()?.authenticator().refresh(&request, &call.peer()).await?;
     respond::ok(&tokens)
 }
 

@@ -128,7 +128,8 @@ async fn a10_a_session_that_is_opening_ends_with_the_others() {
         };
         let (switched, ()) = tokio::join!(switching, ending);
         let request = RefreshRequest { refresh_token: switched.expect("opened").refresh_token };
-        let ended = world.authenticator.refresh(&request).await.expect_err("ended");
+        let ended =
+            world.authenticator.refresh(&request, &Peer::default()).await.expect_err("ended");
         assert_eq!(ended.code(), ErrorCode::InvalidRefreshToken, "{changes_password}");
     }
 }
@@ -170,7 +171,7 @@ async fn p5_a_key_is_no_way_around_a_role() {
     let members = world.database.members();
     members.set_role(&world.owner.scope, user, &to(BuiltInRole::Viewer)).await.expect("demoted");
     let request = RefreshRequest { refresh_token: admin.tokens.refresh_token };
-    let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+    let tokens = world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
     let viewer = world.authenticator.verify(&tokens.access_token).await.expect("verifies");
     let refused = roles.create(&viewer, &new, Some(&key)).await.expect_err("may not");
     assert_eq!(refused.code(), ErrorCode::Forbidden);
@@ -194,7 +195,8 @@ async fn refreshing_and_removing_do_not_collide() {
         };
         tokio::join!(members.remove(&world.owner.scope, user), letting_go).0
     };
-    let (refreshed, removed) = tokio::join!(world.authenticator.refresh(&request), removing);
+    let peer = Peer::default();
+    let (refreshed, removed) = tokio::join!(world.authenticator.refresh(&request, &peer), removing);
     refreshed.expect("was first");
     removed.expect("removed");
     // Of somebody else, nothing has changed.

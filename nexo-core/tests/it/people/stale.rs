@@ -37,7 +37,7 @@ async fn a10_a_changed_role_takes_effect_on_the_next_request() {
         assert_eq!(refused.expect_err("stale").code(), ErrorCode::PermissionsChanged);
     }
     let request = RefreshRequest { refresh_token: member.tokens.refresh_token.clone() };
-    let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+    let tokens = world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
     assert_eq!((tokens.role, tokens.permissions), (BuiltInRole::Viewer.into(), viewer.permissions));
     let scope = world.authenticator.verify(&tokens.access_token).await.expect("verifies");
     clients.list(&scope, &Default::default()).await.expect("a viewer may");
@@ -50,7 +50,7 @@ async fn a10_a_changed_role_takes_effect_on_the_next_request() {
     let ended = clients.list(&scope, &Default::default()).await.expect_err("ended");
     assert_eq!(ended.code(), ErrorCode::SessionEnded);
     let request = RefreshRequest { refresh_token: tokens.refresh_token };
-    let ended = world.authenticator.refresh(&request).await.expect_err("ended");
+    let ended = world.authenticator.refresh(&request, &Peer::default()).await.expect_err("ended");
     assert_eq!(ended.code(), ErrorCode::InvalidRefreshToken);
     assert!(members.get(owner, user).await.expect_err("gone").is_not_found());
 }
@@ -103,7 +103,8 @@ async fn a_changed_role_changes_all_who_have_it() {
         let told = clients.list(&stale.scope, &Default::default()).await.expect_err("stale");
         assert_eq!(told.code(), ErrorCode::PermissionsChanged);
         let request = RefreshRequest { refresh_token: stale.tokens.refresh_token.clone() };
-        let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+        let tokens =
+            world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
         let scope = world.authenticator.verify(&tokens.access_token).await.expect("verifies");
         world.client(&scope).await.expect("may now");
     }
@@ -129,7 +130,7 @@ async fn f15_no_session_outlives_a_change_of_its_role() {
                 Err(error) => {
                     assert_eq!(error.code(), ErrorCode::PermissionsChanged, "{error}");
                     let request = RefreshRequest { refresh_token: refresh };
-                    world.authenticator.refresh(&request).await.expect("goes on")
+                    world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on")
                 }
             };
             scope = world.authenticator.verify(&tokens.access_token).await.expect("verifies");
@@ -180,7 +181,8 @@ async fn what_a_built_in_role_permits_can_be_migrated() {
         let told = clients.list(&stale.scope, &Default::default()).await.expect_err("stale");
         assert_eq!(told.code(), ErrorCode::PermissionsChanged);
         let request = RefreshRequest { refresh_token: stale.tokens.refresh_token };
-        let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+        let tokens =
+            world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
         assert_eq!(tokens.permissions, permissions);
     }
     Database::open(world.test.config()).await.expect("and isolates as before");
@@ -216,6 +218,6 @@ async fn f10_roles_and_members_change_at_once() {
     let none = RolePatch { permissions: Some(Permissions::NONE), ..Default::default() };
     roles.patch(&clerk, sales.id, &none, None).await.expect("patched");
     let request = RefreshRequest { refresh_token: member.tokens.refresh_token };
-    let tokens = world.authenticator.refresh(&request).await.expect("goes on");
+    let tokens = world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
     assert_eq!(tokens.permissions, Permissions::NONE);
 }

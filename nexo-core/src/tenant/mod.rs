@@ -1,5 +1,11 @@
 //! The right to query one account's rows.
 
+mod peer;
+
+use std::sync::Arc;
+
+pub use peer::Peer;
+
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions, Session, User};
 
@@ -63,6 +69,7 @@ use crate::model::{Account, Id, Permissions, Session, User};
 pub struct TenantScope {
     account: Id<Account>,
     actor: Actor,
+    peer: Option<Arc<Peer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +92,22 @@ impl TenantScope {
         session: Id<Session>,
         permissions: Permissions,
     ) -> Self {
-        Self { account, actor: Actor::User { user, session, permissions } }
+        Self { account, actor: Actor::User { user, session, permissions }, peer: None }
     }
 
     pub(crate) fn of_system(account: Id<Account>, reason: &'static str) -> Self {
-        Self { account, actor: Actor::System { reason } }
+        Self { account, actor: Actor::System { reason }, peer: None }
+    }
+
+    /// The same scope for a request from there, which the audit log then tells.
+    #[must_use]
+    pub fn seen_from(mut self, peer: Peer) -> Self {
+        self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        self.peer.as_deref()
     }
 
     pub(crate) fn actor(&self) -> Actor {

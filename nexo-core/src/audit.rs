@@ -1,0 +1,169 @@
+//! Reading who did what. It is written by triggers: see the migrations.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error as PgError, Row};
+use uuid::Uuid;
+
+use crate::db::{Access, Call, Database, Executor, translate};
+use crate::error::{Error, Result};
+use crate::model::{
+    AuditEntry, AuditPage, AuditParams, ErrorCode, Id, MAX_LIMIT, Permission, Permissions,
+};
+use crate::repo::Table;
+use crate::tenant::TenantScope;
+
+/// `$2` subject, `$3` record, `$4` user, `$5` action, `$6` and `$7` the ids
+/// between which a time's entries are, `$8` the last of the page before, `$9`
+/// how many. What is null asks for nothing.
+const LIST: &str = "select e.id, e.at, e.action, e.subject, e.record_id, e.user_id, m.name, e.session_id, e.reason,
+         e.request_id, e.ip, e.user_agent, e.before, e.after
+     from nexo.audit_log e left join nexo.memberships m on m.account_id = $1 and m.user_id = e.user_id
+     where e.account_id = $1 and ($2::text is null or e.subject = $2) and ($3::uuid is null or e.record_id = $3)
+       and ($4::uuid is null or e.user_id = $4) and ($5::text is null or e.action = $5)
+       and ($6::uuid is null or e.id >= $6) and ($7::uuid is null or e.id < $7) and ($8::uuid is null or e.id < $8)
+     order by e.id desc limit $9";
+
+/// Planned for what is asked for: each filter has an index of its own.
+const LIST_TYPES: &[Type] = &[
+    Type::UUID,
+    Type::TEXT,
+    Type::UUID,
+    Type::UUID,
+    Type::TEXT,
+    Type::UUID,
+    Type::UUID,
+    Type::UUID,
+    Type::INT8,
+];
+
+/// The audit log of the account of whichever scope is given.
+#[derive(Clone)]
+pub struct AuditRepository {
+    database: Database,
+}
+
+impl Database {
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> AuditRepository {
+        AuditRepository { database: self.clone() }
+    }
+}
+
+impl AuditRepository {
+    /// A page of entries, the newest first.
+    ///
+    /// # Errors
+    /// `invalid_query` for a limit out of range; `forbidden` without
+    /// `audit:read`.
+    pub async fn list(&self, scope: &TenantScope, params: &AuditParams) -> Result<AuditPage> {
+        self.page(scope, params, Permission::AuditRead.into(), &[]).await.map(|(page, _)| page)
+    }
+
+    /// What became of a record, the newest first; also of one that was deleted.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list); `not_found` for a record that there never was;
+    /// `forbidden` without the right to read it too.
+    pub async fn history<T: Table>(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        limit: Option<u16>,
+        cursor: Option<Id<AuditEntry>>,
+    ) -> Result<AuditPage> {
+        let params = AuditParams {
+            subject: Some(T::COLLECTION.to_owned()),
+            record_id: Some(*id.as_uuid()),
+            limit,
+            cursor,
+            ..AuditParams::default()
+        };
+        let one: [&(dyn ToSql + Sync); 1] = [&id];
+        let needs = Permission::AuditRead | T::TO_READ;
+        let exists = [Call::new(T::EXISTS, &one)];
+        let (page, exists) = self.page(scope, &params, needs, &exists).await?;
+        // What is older than the log has no entries, and is there all the same.
+        if page.data.is_empty() && exists[0].is_empty() && cursor.is_none() {
+            return Err(Error::not_found());
+        }
+        Ok(page)
+    }
+
+    /// A page, and what the other calls found.
+    async fn page(
+        &self,
+        scope: &TenantScope,
+        params: &AuditParams,
+        needs: Permissions,
+        others: &[Call<'_>],
+    ) -> Result<(AuditPage, Vec<Vec<Row>>)> {
+        let limit = params.limit().ok_or_else(|| {
+            let told = format!("limit must be a number from 1 to {MAX_LIMIT}");
+            Error::new(ErrorCode::InvalidQuery, told)
+        })?;
+        let (from, to) = (params.from.map(first_id), params.to.map(first_id));
+        let fetch = i64::from(limit) + 1;
+        let asked: [&(dyn ToSql + Sync); 8] = [
+            &params.subject,
+            &params.record_id,
+            &params.user_id,
+            &params.action,
+            &from,
+            &to,
+            &params.cursor,
+            &fetch,
+        ];
+        let mut calls = vec![Call::planned_each_time(LIST, LIST_TYPES, &asked)];
+        calls.extend_from_slice(others);
+        let mut rows = self.database.scoped(scope).run(Access::read(needs), &calls).await?;
+        let others = rows.split_off(1);
+        let shown = rows[0].iter().take(usize::from(limit));
+        let data: Vec<AuditEntry> =
+            shown.map(from_row).collect::<Result<_, _>>().map_err(translate)?;
+        let more = rows[0].len() > data.len();
+        let next_cursor = data.last().filter(|_| more).map(|last| last.id);
+        Ok((AuditPage { data, next_cursor }, others))
+    }
+}
+
+/// The first id that an entry of this time can have, as `nexo.time_ordered_id`
+/// makes them: milliseconds, and the rest in 4096ths of one.
+fn first_id(at: Timestamp) -> Uuid {
+    let micros = u128::try_from(at.as_microsecond()).unwrap_or(0);
+    let (millis, rest) = (micros / 1000, micros % 1000 * 4096 / 1000);
+    Uuid::from_u128(millis << 80 | 0x7 << 76 | rest << 64)
+}
+
+fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
+    let object = |value: Option<Value>| match value {
+        Some(Value::Object(fields)) => Some(fields),
+        _ => None,
+    };
+    Ok(AuditEntry {
+        id: row.try_get(0)?,
+        at: row.try_get(1)?,
+        action: row.try_get(2)?,
+        subject: row.try_get(3)?,
+        record_id: row.try_get(4)?,
+        user_id: row.try_get(5)?,
+        user_name: row.try_get(6)?,
+        session_id: row.try_get(7)?,
+        reason: row.try_get(8)?,
+        request_id: row.try_get(9)?,
+        ip: row.try_get(10)?,
+        user_agent: row.try_get(11)?,
+        before: object(row.try_get(12)?),
+        after: object(row.try_get(13)?),
+    })
+}
+
+impl fmt::Debug for AuditRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditRepository").finish_non_exhaustive()
+    }
+}
