@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench audit` creates and changes clients through `Repository`,
 //! with the audit log's trigger and without it, in turns, and prints the ratio;
-//! and lets 16 writers of one account and 16 of 16 accounts take turns.
+//! lets 16 writers of one account and 16 of 16 accounts take turns, and seals
+//! and verifies a million entries (`NEXO_BENCH_ENTRIES` for another number).
 
 #[path = "support/trial.rs"]
 mod trial;
@@ -27,6 +28,8 @@ fn main() {
     runtime.block_on(async {
         on_against_off(rounds, calls).await;
         one_account_against_many(rounds, calls).await;
+        let entries = std::env::var("NEXO_BENCH_ENTRIES").ok().and_then(|it| it.parse().ok());
+        seal_and_verify(if trial() { 3_000 } else { entries.unwrap_or(1_000_000) }).await;
     });
 }
 
@@ -121,6 +124,42 @@ async fn one_account_against_many(rounds: usize, calls: usize) {
     println!(
         "{WRITERS} writers: {one:.0}/s in one account, {many:.0}/s in as many: {:.2}",
         one / many
+    );
+}
+
+/// How long sealing takes, and verifying, of entries as changes make them.
+async fn seal_and_verify(entries: i32) {
+    let test = TestDatabase::create().await;
+    let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+    let scope = Tenant::register(&authenticator).await.scope;
+    let fill = "insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent,
+            before, after)
+         select $1, 'update', 'clients', gen_random_uuid(), gen_random_uuid(), gen_random_uuid()::text, '192.0.2.7',
+             'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+             jsonb_build_object('notes', 'called ' || at || ' times', 'status', 'lead'),
+             jsonb_build_object('notes', 'called ' || at + 1 || ' times', 'status', 'active')
+         from generate_series(1, $2) at";
+    let superuser = test.superuser().await;
+    superuser.execute(fill, &[&scope.account_id(), &entries]).await.expect("filled");
+    superuser.batch_execute("vacuum analyze nexo.audit_log").await.expect("analyzed");
+    let begun = Instant::now();
+    let audit = database.audit();
+    let mut last = None;
+    loop {
+        let sealed = audit.checkpoint(&scope).await.expect("sealed");
+        if sealed == last {
+            break;
+        }
+        last = sealed;
+    }
+    let sealing = begun.elapsed();
+    let begun = Instant::now();
+    let found = audit.verify(&scope, last.as_ref()).await.expect("verified");
+    assert!(found.fault.is_none() && found.entries >= entries.unsigned_abs().into());
+    println!(
+        "{} entries: sealed in {sealing:.1?}, verified in {:.1?}",
+        found.entries,
+        begun.elapsed()
     );
 }
 

@@ -15,6 +15,7 @@
 //! [`HttpConfig::trusted_proxies`]).
 
 mod app;
+mod audit;
 mod banner;
 mod config;
 mod demo;

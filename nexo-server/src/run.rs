@@ -12,7 +12,7 @@ use crate::embedded::Embedded;
 use crate::open::{OpenError, open};
 use crate::server::{Drained, Provider, Server, ServerError};
 use crate::signals::Signals;
-use crate::{banner, demo, log};
+use crate::{audit, banner, demo, log};
 
 /// Runs `nexo-server`: reads flags and environment, does what they say, and
 /// returns the exit code: 0 when it was asked to stop and did, 1 when it could
@@ -29,6 +29,7 @@ pub fn run() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Serve => block_on(&cli.settings, serve(&cli.settings)),
+        Command::Audit(wanted) => block_on(&cli.settings, audit::run(&cli.settings, &wanted)),
         Command::Demo(wanted) => block_on(&cli.settings, demo::run(&cli.settings, &wanted)),
     }
 }
@@ -116,6 +117,7 @@ async fn start(
     embedded: &mut Option<Embedded>,
 ) -> Result<Option<String>, StartError> {
     let opened = open(settings, embedded).await?;
+    tokio::spawn(audit::seal(opened.database.clone()));
     provider.provide(opened.database, opened.authenticator);
     Ok(Some(opened.name))
 }

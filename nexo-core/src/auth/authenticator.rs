@@ -141,6 +141,7 @@ impl Authenticator {
         let account = row_account(row, at);
         let permissions = Permissions::from_bits(row.get(at + 4));
         let scope = TenantScope::of_session(account.id, user.id, session, permissions);
+        self.identity().has_written(account.id);
         Ok(AuthTokens {
             access_token: self.0.tokens.sign(&self.ring(), &scope)?,
             refresh_token: refresh.expose(),
@@ -153,7 +154,7 @@ impl Authenticator {
         })
     }
 
-    fn ring(&self) -> Arc<KeyRing> {
+    pub(super) fn ring(&self) -> Arc<KeyRing> {
         self.0.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -21,6 +21,9 @@ const ADD: &str = "insert into nexo.signing_keys (kid, private_key) values ($1, 
 const RETIRE: &str = "update nexo.signing_keys set retired_at = clock_timestamp()
      where kid = $1 and retired_at is null returning kid";
 
+/// Also of a key that is not used any more. `$1` kid.
+const LOAD_ONE: &str = "select private_key from nexo.signing_keys where kid = $1";
+
 /// The keys in use: the newest one signs, all of them verify.
 pub(super) struct KeyRing {
     signing_kid: String,
@@ -98,6 +101,15 @@ async fn read(identity: &Identity) -> Result<Vec<(String, Vec<u8>)>> {
         .run(Mode::Read, Sight::NONE, &[Call { sql: LOAD, params: &[], plan: Once }])
         .await?;
     Ok(rows[0].iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// The public key of this name, in use or not.
+pub(super) async fn public_key(identity: &Identity, kid: &str) -> Result<Option<Vec<u8>>> {
+    let calls = [Call { sql: LOAD_ONE, params: &[&kid], plan: Once }];
+    let rows = identity.run(Mode::Read, Sight::NONE, &calls).await?;
+    let document = rows[0].first().map(|row| row.get::<_, Vec<u8>>(0));
+    let pair = document.and_then(|document| Ed25519KeyPair::from_pkcs8(&document).ok());
+    Ok(pair.map(|pair| pair.public_key().as_ref().to_vec()))
 }
 
 /// Makes a key, which signs from the next load of the ring on.

@@ -6,6 +6,7 @@
 //! effect on the very next request.
 
 mod authenticator;
+mod checkpoint;
 mod config;
 mod invitation;
 mod keys;

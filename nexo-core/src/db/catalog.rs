@@ -196,15 +196,16 @@ const OBJECTS: &[Check] = &[
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p')
                 and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'account_id')
                 and (has_any_column_privilege('nexo_app', c.oid, 'insert, update') or has_table_privilege('nexo_app', c.oid, 'delete'))
-                and c.relname not in ('audit_log', 'idempotency_keys', 'import_chunks', 'import_rows', 'sessions')
+                and c.relname not in ('audit_log', 'audit_seals', 'idempotency_keys', 'import_chunks', 'import_rows', 'sessions')
                 and (select bit_or(t.tgtype::int) from pg_trigger t join pg_proc p on p.oid = t.tgfoid
                      where t.tgrelid = c.oid and p.proname = 'audit_change' and t.tgenabled = 'O') & 28 is distinct from 28",
     },
     Check {
         finding: "can change entries of the audit log; revoke that",
         sql: "select role from unnest('{nexo_app,nexo_auth,nexo_search}'::text[]) as role
-              where has_any_column_privilege(role, 'nexo.audit_log', 'update')
-                 or has_table_privilege(role, 'nexo.audit_log', 'delete, truncate')",
+              cross join unnest('{audit_log,audit_seals}'::text[]) as kept
+              where has_any_column_privilege(role, 'nexo.' || kept, 'update')
+                 or has_table_privilege(role, 'nexo.' || kept, 'delete, truncate')",
     },
     Check {
         finding: "is a role that nexo_search can become; revoke the membership",

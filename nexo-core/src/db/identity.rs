@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::actor;
+use super::app::Written;
 use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::pool::acquire;
 use super::scoped::{SESSION_IS_ALIVE, explain};
@@ -19,6 +20,7 @@ use crate::tenant::{Actor, Peer, TenantScope};
 #[derive(Clone)]
 pub(crate) struct Identity {
     pool: Pool,
+    written: Written,
 }
 
 /// What can be seen: the rows of a user, or no user's; the roles and invitations
@@ -40,8 +42,13 @@ impl<'a> Sight<'a> {
 }
 
 impl Identity {
-    pub(crate) fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: Pool, written: Written) -> Self {
+        Self { pool, written }
+    }
+
+    /// Somebody logged in to the account: its audit log has entries to seal.
+    pub(crate) fn has_written(&self, account: Id<Account>) {
+        self.written.add(account);
     }
 
     /// Runs the calls in one transaction.

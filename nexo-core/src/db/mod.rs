@@ -1,6 +1,7 @@
 //! The database: opening it, and the one path that scoped SQL takes.
 
 mod actor;
+mod app;
 mod catalog;
 mod config;
 mod constraint;
@@ -25,9 +26,7 @@ pub use once::{IdempotencyKey, Once};
 pub use open::Database;
 pub use unit_of_work::UnitOfWork;
 
-#[cfg(feature = "auth")]
-pub(crate) use flush::Mode;
-pub(crate) use flush::{Access, Call, Plan};
+pub(crate) use flush::{Access, Call, Mode, Plan};
 pub(crate) use groups::AfterFailure;
 #[cfg(feature = "auth")]
 pub(crate) use identity::{Identity, Sight};

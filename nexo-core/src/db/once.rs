@@ -1,12 +1,12 @@
 //! Work that is done once for its key, however often it is asked for.
 
 use aws_lc_rs::digest;
-use deadpool_postgres::Pool;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use super::app::App;
 use super::flush::{Access, Call};
 use super::scoped::{Executor, Scoped};
 use super::sqlstate::translate;
@@ -95,7 +95,7 @@ impl<R> Once<R> {
 /// Does the work in one transaction. With a key, its result is kept in the same
 /// transaction, and given again when the key was there already.
 pub(crate) async fn once<R, W>(
-    pool: &Pool,
+    app: &App,
     scope: &TenantScope,
     key: Option<&IdempotencyKey>,
     work: W,
@@ -105,7 +105,7 @@ where
     W: AsyncFnOnce(&Transaction) -> Result<R>,
 {
     let claim = key.map(|key| Claim { user: owner_of_key(scope), key: key.clone() });
-    let transaction = Transaction::new(pool, scope, claim).await?;
+    let transaction = Transaction::new(app, scope, claim).await?;
     match work(&transaction).await {
         Ok(result) => {
             let answer = || serde_json::to_string(&result).expect("wire types always serialise");
@@ -116,7 +116,7 @@ where
             Some(key) if transaction.key_was_taken() => {
                 // Back to the pool, so that one request never holds two.
                 drop(transaction);
-                recall(pool, scope, key).await.map(Once::Before)
+                recall(app, scope, key).await.map(Once::Before)
             }
             _ => Err(error),
         },
@@ -149,13 +149,13 @@ impl Claim {
 }
 
 async fn recall<R: DeserializeOwned>(
-    pool: &Pool,
+    app: &App,
     scope: &TenantScope,
     key: &IdempotencyKey,
 ) -> Result<R> {
     let user = owner_of_key(scope);
     let params: [&(dyn ToSql + Sync); 2] = [&user, &key.key];
-    let scoped = Scoped { pool, scope };
+    let scoped = Scoped { app, scope };
     let found = scoped.run(Access::read(Permissions::NONE), &[Call::new(RECALL, &params)]).await?;
     let Some(row) = found[0].first() else {
         return Err(Error::new(

@@ -1,6 +1,5 @@
 //! Opening a database.
 
-use deadpool_postgres::Pool;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::app::{App, Written};
 use super::config::DatabaseConfig;
 #[cfg(feature = "auth")]
 use super::identity::Identity;
@@ -36,7 +36,7 @@ use crate::tenant::TenantScope;
 pub struct Database(Arc<Inner>);
 
 struct Inner {
-    app: Pool,
+    app: App,
     #[cfg(feature = "auth")]
     identity: Identity,
 }
@@ -67,10 +67,11 @@ impl Database {
         catalog::check_objects(&connection).await?;
         let connection = acquire(&auth).await.map_err(|error| unreachable(AUTH, error))?;
         catalog::check_role(&connection).await?;
+        let written = Written::default();
         Ok(Self(Arc::new(Inner {
-            app,
             #[cfg(feature = "auth")]
-            identity: Identity::new(auth),
+            identity: Identity::new(auth, written.clone()),
+            app: App::new(app, written),
         })))
     }
 
@@ -116,7 +117,7 @@ impl Database {
     /// # Errors
     /// `unavailable` or `overloaded` when there is none.
     pub async fn ping(&self) -> Result<()> {
-        acquire(&self.0.app).await?.check_connection().await.map_err(translate)
+        self.0.app.acquire().await?.check_connection().await.map_err(translate)
     }
 
     /// What the next borrower of a connection would find set: the account and
@@ -127,12 +128,12 @@ impl Database {
     #[cfg(feature = "testing")]
     pub async fn leaked_settings(&self) -> Result<String> {
         const SQL: &str = "select concat(current_setting('nexo.account_id', true), current_setting('nexo.user_id', true))";
-        let connection = acquire(&self.0.app).await?;
+        let connection = self.0.app.acquire().await?;
         Ok(connection.query_one(SQL, &[]).await.map_err(translate)?.get(0))
     }
 
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
-        Scoped { pool: &self.0.app, scope }
+        Scoped { app: &self.0.app, scope }
     }
 
     /// A transaction for the crate's own use.
@@ -152,6 +153,10 @@ impl Database {
         W: AsyncFnOnce(&Transaction) -> Result<R>,
     {
         once(&self.0.app, scope, key, work).await
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.0.app
     }
 
     #[cfg(feature = "auth")]

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::actor;
+use super::app::App;
 use super::flush::{Access, Call, FlushError, Mode, flush, prepare};
-use super::pool::acquire;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, Id};
@@ -50,7 +49,7 @@ pub(crate) trait Executor: Sync {
 
 /// A pool and a scope: each run is a transaction of its own, in one round trip.
 pub(crate) struct Scoped<'a> {
-    pub(crate) pool: &'a Pool,
+    pub(crate) app: &'a App,
     pub(crate) scope: &'a TenantScope,
 }
 
@@ -66,19 +65,27 @@ impl Executor for Scoped<'_> {
         match self.send(access.mode, calls).await {
             // The database had something against it.
             Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
+            Ok(rows) if access.mode != Mode::Read => {
+                self.app.written().add(self.scope.account_id());
+                Ok(rows)
+            }
             done => done,
         }
     }
 
     async fn refuse(&self, forbidden: Error) -> Error {
         let detail = forbidden.to_string();
-        forbidden.unless(self.send(Mode::Write, &[Call::new(REFUSED, &[&detail])]).await)
+        let told = self.send(Mode::Write, &[Call::new(REFUSED, &[&detail])]).await;
+        self.app.written().add(self.scope.account_id());
+        forbidden.unless(told)
     }
 }
 
 impl Scoped<'_> {
-    async fn send(&self, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        let connection = acquire(self.pool).await?;
+    /// As [`run`](Executor::run), of what is permitted and has no entries in the
+    /// audit log.
+    pub(crate) async fn send(&self, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let connection = self.app.acquire().await?;
         let account = self.scope.account_id();
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();

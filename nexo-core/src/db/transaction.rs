@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use super::app::App;
 use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
-use super::pool::acquire;
 use super::scoped::{Executor, REFUSED, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ pub(crate) type Answered = Vec<Vec<Row>>;
 /// A transaction for the repositories' own use. It is rolled back unless it is
 /// committed, and nothing is sent before there is something to do.
 pub(crate) struct Transaction {
+    app: App,
     /// There until it is dropped.
     connection: Option<Object>,
     scope: TenantScope,
@@ -36,13 +37,10 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn new(
-        pool: &Pool,
-        scope: &TenantScope,
-        claim: Option<Claim>,
-    ) -> Result<Self> {
+    pub(super) async fn new(app: &App, scope: &TenantScope, claim: Option<Claim>) -> Result<Self> {
         Ok(Self {
-            connection: Some(acquire(pool).await?),
+            connection: Some(app.acquire().await?),
+            app: app.clone(),
             scope: scope.clone(),
             claim,
             begun: AtomicBool::new(false),
@@ -76,6 +74,7 @@ impl Transaction {
         // From here on the outcome is the database's.
         self.ended = true;
         let kept = send(self.connection(), None, &ready, Some("COMMIT")).await;
+        self.app.written().add(account);
         kept.map(drop).map_err(|failed| translate(failed.error))
     }
 
@@ -232,6 +231,7 @@ impl Transaction {
         let guard = Guard { claim: None, ..Guard::of(self, true) };
         self.send_calls(Mode::Write, guard, &[Call::new(REFUSED, &[detail])]).await?;
         self.connection().batch_execute("COMMIT").await.map_err(translate)?;
+        self.app.written().add(self.scope.account_id());
         self.begun.store(false, Ordering::Relaxed);
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Several statements in one transaction.
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
 
+use super::app::App;
 use super::flush::{Access, Call, Mode, enqueue, prepare, send};
-use super::pool::acquire;
 use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
 use super::sqlstate::translate;
 use crate::db::flush::FlushError;
@@ -23,6 +23,7 @@ use crate::tenant::{Actor, TenantScope};
 /// Whether the session is alive and may what its token says is asked when the
 /// unit begins; a unit that has begun goes on. Keep it short.
 pub struct UnitOfWork {
+    app: App,
     connection: Object,
     scope: TenantScope,
     open: bool,
@@ -32,11 +33,16 @@ pub struct UnitOfWork {
 }
 
 impl UnitOfWork {
-    pub(super) async fn begin(pool: &Pool, scope: &TenantScope) -> Result<Self> {
-        let connection = acquire(pool).await?;
+    pub(super) async fn begin(app: &App, scope: &TenantScope) -> Result<Self> {
+        let connection = app.acquire().await?;
         let alive = connection.prepare_cached(SESSION_IS_ALIVE).await.map_err(translate)?;
-        let unit =
-            Self { connection, scope: scope.clone(), open: true, unsettled: AtomicUsize::new(0) };
+        let unit = Self {
+            app: app.clone(),
+            connection,
+            scope: scope.clone(),
+            open: true,
+            unsettled: AtomicUsize::new(0),
+        };
 
         let opening = opening(scope, Mode::Write);
         let opened = unit.connection.batch_execute(&opening);
@@ -72,7 +78,9 @@ impl UnitOfWork {
             ));
         }
         self.open = false;
-        self.connection.batch_execute("COMMIT").await.map_err(translate)
+        let kept = self.connection.batch_execute("COMMIT").await;
+        self.app.written().add(self.scope.account_id());
+        kept.map_err(translate)
     }
 
     /// Drops all changes. The same happens when the unit is dropped.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::text_enum::text_enum;
-use super::{DEFAULT_LIMIT, FilterValue, Id, MAX_LIMIT, Session, User};
+use super::{Account, DEFAULT_LIMIT, FilterValue, Id, MAX_LIMIT, Session, User};
 
 text_enum! {
     /// What was done.
@@ -96,6 +96,19 @@ pub struct AuditPage {
     pub data: Vec<AuditEntry>,
     /// Where the next page begins; absent on the last one.
     pub next_cursor: Option<Id<AuditEntry>>,
+}
+
+/// Where an account's audit log was sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCheckpoint {
+    /// The account.
+    pub account_id: Id<Account>,
+    /// The number of the seal.
+    pub seq: i64,
+    /// Its hash, which stands for everything up to it, in hexadecimal.
+    pub hash: String,
+    /// When it was sealed.
+    pub at: Timestamp,
 }
 
 impl AuditParams {

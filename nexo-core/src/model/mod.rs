@@ -37,7 +37,7 @@ mod task;
 mod text_enum;
 mod validate;
 
-pub use audit::{AuditAction, AuditEntry, AuditPage, AuditParams};
+pub use audit::{AuditAction, AuditCheckpoint, AuditEntry, AuditPage, AuditParams};
 pub use auth::{
     Account, AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RefreshRequest,
     RegisterRequest, Session, TokenType, User,

@@ -14,9 +14,46 @@ pub(crate) enum Command {
     Serve,
     /// Fill a new account with believable data, and exit
     Demo(DemoArgs),
+    /// Verify the audit logs, or print checkpoints to keep elsewhere, and exit
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the effective configuration, without secrets, and exit
     Config,
 }
+
+/// What to do with the audit logs.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Compare every sealed entry with its seal, and name the first that was changed, removed or inserted
+    #[command(after_help = VERIFY)]
+    Verify(VerifyArgs),
+    /// Print a signed checkpoint of each account's audit log, a line each
+    Checkpoint,
+}
+
+/// Which logs to verify, and against what.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct VerifyArgs {
+    /// Only this account's
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<nexo_core::model::Id<nexo_core::model::Account>>,
+
+    /// A file that `nexo-server audit checkpoint` has printed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoints: Option<std::path::PathBuf>,
+}
+
+const VERIFY: &str = "\
+Ends with 1 if anything is wrong. Without checkpoints it finds what was changed by
+somebody who did not make all later seals anew. With checkpoints that were kept where
+nobody who can write to the database can write, it finds whatever was changed before
+them, and that the end of a log is missing. Nothing can be told of entries that are not
+sealed yet, which is done within seconds. No server may be running on the data folder
+meanwhile; a database of your own may be in use.
+
+Examples:
+  nexo-server audit checkpoint >>/mnt/elsewhere/checkpoints
+  nexo-server audit verify --checkpoints /mnt/elsewhere/checkpoints";
 
 /// What to fill an account with, and whose it is.
 #[derive(Clone, PartialEq, Eq, Args)]

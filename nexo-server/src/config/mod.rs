@@ -11,7 +11,7 @@ mod wrong;
 pub use http::HttpConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
-pub(crate) use command::{Command, DemoArgs};
+pub(crate) use command::{AuditCommand, Command, DemoArgs, VerifyArgs};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use print::print;
 pub(crate) use settings::{Cli, LogFormat, Settings};

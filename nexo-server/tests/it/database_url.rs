@@ -125,3 +125,55 @@ async fn a_database_that_is_not_there_stops_the_start() {
     assert!(log.contains(&told), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 }
+
+/// The audit logs are sealed while a server runs; the program prints checkpoints
+/// and names what was changed behind its back.
+#[tokio::test]
+async fn audit_logs_are_sealed_and_verified() {
+    let folder = Folder::new();
+    let cluster = cluster(&folder).await;
+    let url = format!("postgres://nexo_owner:{IN_URL}@/nexo?host={}", socket_folder(&cluster));
+    let audit = |args: &[&str]| {
+        let mut command = command(&["audit"]);
+        command.args(args).env("DATABASE_URL", &url);
+        let (status, text, log) = Program::spawn(command).end();
+        (status.code(), text, log)
+    };
+    let server = start(&url).listening();
+    let ada = server.register("ada").await;
+    let made = server.post("/api/clients", &json!({ "name": "Babbage" })).by(&ada).send().await;
+    assert_eq!(made.status, 201);
+    let mut config = cluster.superuser_config();
+    let superuser = connect(config.dbname("nexo")).await;
+    let deadline = deadline();
+    let unsealed = "select count(*) from nexo.audit_log e where not exists (
+        select from nexo.audit_seals s where s.account_id = e.account_id and e.id = any(s.entries))";
+    while superuser.query_one(unsealed, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        pause(deadline, "everything is sealed").await;
+    }
+
+    let (status, checkpoints, log) = audit(&["checkpoint"]);
+    assert_eq!((status, checkpoints.lines().count()), (Some(0), 1), "{log}");
+    let file = folder.join("checkpoints");
+    std::fs::write(&file, &checkpoints).unwrap();
+    let verify = ["verify", "--checkpoints", file.to_str().unwrap()];
+    let (status, text, log) = audit(&verify);
+    assert_eq!(status, Some(0), "{text}{log}");
+    let told = format!("{}: 3 entries, 0 not sealed yet: as it was sealed\n", ada.account);
+    assert_eq!(text, told);
+
+    superuser.batch_execute("delete from nexo.audit_log where subject = 'clients'").await.unwrap();
+    let (status, text, log) = audit(&["verify", "--account", &ada.account]);
+    assert_eq!(status, Some(1), "{text}");
+    assert!(text.contains("WRONG: entry") && text.contains("was removed"), "{text}");
+    assert!(log.contains("1 of the audit logs are not as they were sealed"), "{log}");
+    superuser.batch_execute("delete from nexo.audit_seals").await.unwrap();
+    assert_eq!(audit(&["verify"]).0, Some(0), "nothing of before is known without a checkpoint");
+    assert_eq!(audit(&verify).0, Some(1));
+    std::fs::write(&file, "no checkpoint\n").unwrap();
+    let (status, _, log) = audit(&verify);
+    assert_eq!(status, Some(1));
+    assert!(log.contains("line 1: this is no checkpoint"), "{log}");
+    server.stop();
+    cluster.stop().await;
+}

@@ -1,4 +1,8 @@
-//! Reading who did what. It is written by triggers: see the migrations.
+//! Who did what: reading it, and sealing what is there. It is written by
+//! triggers: see the migrations.
+
+mod seal;
+mod verify;
 
 use std::fmt;
 
@@ -15,6 +19,8 @@ use crate::model::{
 };
 use crate::repo::Table;
 use crate::tenant::TenantScope;
+
+pub use verify::{AuditFault, Verified};
 
 /// `$2` subject, `$3` record, `$4` user, `$5` action, `$6` and `$7` the ids
 /// between which a time's entries are, `$8` the last of the page before, `$9`

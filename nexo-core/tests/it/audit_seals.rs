@@ -1,0 +1,182 @@
+//! Entries are sealed behind those who write, and what was tampered with is named.
+
+use nexo_core::model::{AuditCheckpoint, AuditEntry, AuditParams, Client, ErrorCode, NewClient};
+use nexo_core::testing::{Tenant, TestDatabase};
+use nexo_core::{AuditFault, AuthConfig, Authenticator, Database, TenantScope, Verified};
+
+struct World {
+    test: TestDatabase,
+    database: Database,
+    authenticator: Authenticator,
+    scope: TenantScope,
+}
+
+impl World {
+    async fn create() -> Self {
+        let test = TestDatabase::create().await;
+        let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
+        let scope = Tenant::register(&authenticator).await.scope;
+        Self { test, database, authenticator, scope }
+    }
+
+    async fn make(&self, clients: usize) {
+        for at in 0..clients {
+            let new = NewClient::named(format!("Client {at}"));
+            let made = self.database.repository::<Client>().create(&self.scope, &new).await;
+            made.expect("created");
+        }
+    }
+
+    /// The entries, the oldest first.
+    async fn log(&self) -> Vec<AuditEntry> {
+        let params = AuditParams { limit: Some(200), ..AuditParams::default() };
+        let page = self.database.audit().list(&self.scope, &params).await.expect("read");
+        page.data.into_iter().rev().collect()
+    }
+
+    async fn seal(&self) {
+        self.database.seal_audit_logs().await.expect("sealed");
+    }
+
+    async fn verify(&self, kept: Option<&AuditCheckpoint>) -> Verified {
+        self.database.audit().verify(&self.scope, kept).await.expect("verified")
+    }
+}
+
+#[tokio::test]
+async fn what_was_sealed_is_as_it_was() {
+    let world = World::create().await;
+    world.make(3).await;
+    let nothing = world.verify(None).await;
+    assert_eq!((nothing.entries, nothing.checkpoint, nothing.fault), (0, None, None));
+    assert_eq!(nothing.unsealed as usize, world.log().await.len());
+    world.seal().await;
+    world.make(2).await;
+    let first = world.verify(None).await;
+    assert_eq!((first.unsealed, first.fault), (2, None));
+    world.seal().await;
+    let all = world.verify(first.checkpoint.as_ref()).await;
+    assert_eq!((all.entries as usize, all.unsealed, all.fault), (world.log().await.len(), 0, None));
+    assert_eq!(all.checkpoint.map(|it| it.seq), Some(2));
+    // Another account's log is another chain.
+    let other = Tenant::register(&world.authenticator).await.scope;
+    let other = world.database.audit().verify(&other, first.checkpoint.as_ref()).await;
+    assert_eq!(other.expect("verified").fault, None);
+}
+
+/// An entry whose transaction began before others that have ended already is
+/// sealed before them, and nobody waits.
+#[tokio::test]
+async fn late_entries_are_sealed_in_their_order() {
+    let world = World::create().await;
+    world.seal().await;
+    let before = world.verify(None).await.entries;
+    let unit = world.database.unit_of_work(&world.scope).await.expect("begins");
+    unit.create::<Client>(&NewClient::named("Late")).await.expect("created");
+    world.make(2).await;
+    world.seal().await;
+    let meanwhile = world.verify(None).await;
+    assert_eq!((meanwhile.entries, meanwhile.unsealed, meanwhile.fault), (before, 2, None));
+    unit.commit().await.expect("kept");
+    world.seal().await;
+    let all = world.verify(None).await;
+    assert_eq!((all.entries, all.unsealed, all.fault), (before + 3, 0, None));
+}
+
+/// Each kind of tampering is found, and the first entry that it is about named.
+#[tokio::test]
+async fn tampering_is_found_and_named() {
+    let world = World::create().await;
+    world.make(4).await;
+    world.seal().await;
+    world.make(4).await;
+    world.seal().await;
+    world.make(1).await;
+    world.seal().await;
+    let kept = world.verify(None).await.checkpoint.expect("sealed");
+    let log = world.log().await;
+    let (second, third) = (log[log.len() - 8].id, log[log.len() - 7].id);
+    let superuser = world.test.superuser().await;
+    superuser
+        .batch_execute("create table kept_log as table nexo.audit_log; create table kept_seals as table nexo.audit_seals")
+        .await
+        .expect("copied");
+    let swapped = format!(
+        "update nexo.audit_log a set at = b.at, record_id = b.record_id, after = b.after from kept_log b
+         where a.id = '{second}' and b.id = '{third}' or a.id = '{third}' and b.id = '{second}'"
+    );
+    let inserted = format!(
+        "insert into nexo.audit_log (account_id, id, tx, action, subject)
+         select account_id, nexo.time_ordered_id(at), tx, 'delete', 'clients' from nexo.audit_log where id = '{second}'
+         returning id"
+    );
+    let truncated = "delete from nexo.audit_log where id in (select unnest(entries) from nexo.audit_seals where seq = 3);
+         delete from nexo.audit_seals where seq = 3";
+    for (tampering, fault) in [
+        (format!("update nexo.audit_log set after = '{{\"name\": \"Eve\"}}' where id = '{second}'"), AuditFault::Changed(second)),
+        (format!("update nexo.audit_log set user_id = null where id = '{third}'"), AuditFault::Changed(third)),
+        (format!("update nexo.audit_log set at = at - interval '1 hour' where id >= '{second}'"), AuditFault::Changed(second)),
+        (format!("delete from nexo.audit_log where id = '{third}'"), AuditFault::Removed(third)),
+        (swapped, AuditFault::Changed(second)),
+        ("delete from nexo.audit_seals where seq = 2".to_owned(), AuditFault::Block(2)),
+        ("delete from nexo.audit_seals where seq = 1".to_owned(), AuditFault::Block(1)),
+        ("update nexo.audit_seals set entries = array(select unnest(entries) order by 1 desc) where seq = 2".to_owned(), AuditFault::Block(2)),
+        ("update nexo.audit_seals set digests[1] = sha256('x') where seq = 1".to_owned(), AuditFault::Block(1)),
+        ("update nexo.audit_seals set hash = sha256('x') where seq = 3".to_owned(), AuditFault::Block(3)),
+        (truncated.to_owned(), AuditFault::Checkpoint(3)),
+        // Somebody who makes all seals anew after a change.
+        (format!(
+            "update nexo.audit_log set user_id = null where id = '{third}'; delete from nexo.audit_seals;
+             begin; select set_config('nexo.account_id', '{0}', true); select nexo.seal_audit(); commit;",
+            world.scope.account_id()
+        ), AuditFault::Checkpoint(3)),
+    ] {
+        superuser.batch_execute(&tampering).await.unwrap_or_else(|error| panic!("{tampering}: {error:?}"));
+        assert_eq!(world.verify(Some(&kept)).await.fault, Some(fault), "{tampering}");
+        superuser
+            .batch_execute(
+                "truncate nexo.audit_log, nexo.audit_seals;
+                 insert into nexo.audit_log select * from kept_log; insert into nexo.audit_seals select * from kept_seals",
+            )
+            .await
+            .expect("restored");
+        assert_eq!(world.verify(Some(&kept)).await.fault, None, "{tampering}");
+    }
+    let another = AuditCheckpoint { hash: "00".repeat(32), ..kept.clone() };
+    assert_eq!(world.verify(Some(&another)).await.fault, Some(AuditFault::Checkpoint(3)));
+    let id: uuid::Uuid = superuser.query_one(&inserted, &[]).await.expect("inserted").get(0);
+    let found = world.verify(Some(&kept)).await.fault;
+    assert_eq!(found, Some(AuditFault::Inserted(nexo_core::model::Id::from_uuid(id))));
+}
+
+/// A checkpoint is read again, also when its key is retired, and nothing else is.
+#[tokio::test]
+async fn a_checkpoint_is_signed() {
+    let world = World::create().await;
+    let tenant = Tenant::register(&world.authenticator).await;
+    let checkpoint = world.database.audit().checkpoint(&tenant.scope).await.expect("sealed");
+    let checkpoint = checkpoint.expect("registering has entries");
+    let signed = world.authenticator.sign_checkpoint(&checkpoint).expect("signed");
+    assert_eq!(world.authenticator.read_checkpoint(&signed).await.expect("read"), checkpoint);
+    assert!(world.authenticator.verify(&signed).await.is_err(), "J4: it is no access token");
+    let retire = "update nexo.signing_keys set retired_at = now()";
+    world.test.superuser().await.batch_execute(retire).await.expect("retired");
+    assert_eq!(world.authenticator.read_checkpoint(&signed).await.expect("read"), checkpoint);
+    let mut forged = AuditCheckpoint { seq: 7, ..checkpoint };
+    forged.hash = "00".repeat(32);
+    let other = World::create().await;
+    let stranger = other.authenticator.sign_checkpoint(&forged).expect("signed");
+    let (head, rest) = signed.split_once('.').expect("three parts");
+    let (_, signature) = rest.split_once('.').expect("three parts");
+    let claims = stranger.split('.').nth(1).expect("three parts");
+    for wrong in [
+        "",
+        "a.b.c",
+        &tenant.tokens.access_token,
+        &stranger,
+        &format!("{head}.{claims}.{signature}"),
+    ] {
+        let refused = world.authenticator.read_checkpoint(wrong).await.expect_err("no checkpoint");
+        assert_eq!(refused.code(), ErrorCode::BadRequest, "{wrong}");
+    }
+}

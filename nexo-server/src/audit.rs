@@ -1,0 +1,144 @@
+//! The audit logs: sealing them while the server runs, and `nexo-server audit`.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use nexo_core::model::{Account, AuditCheckpoint, Id};
+use nexo_core::{Authenticator, Database, Error};
+
+use crate::config::{AuditCommand, Settings, VerifyArgs};
+use crate::embedded::Embedded;
+use crate::open::{OpenError, Opened, open};
+use crate::run::print;
+use crate::signals::Signals;
+
+/// How long entries wait for their seal.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Seals what is written, for as long as the process lives.
+pub(crate) async fn seal(database: Database) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if let Err(error) = database.seal_audit_logs().await {
+            tracing::warn!(%error, "audit logs are not sealed yet");
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuditError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Core(#[from] Error),
+    #[error("{0} of the audit logs are not as they were sealed")]
+    Wrong(usize),
+    #[error("{path}: {error}")]
+    Checkpoints { path: String, error: String },
+    #[error("stopped before it was done")]
+    Stopped,
+    #[error("the system refused what a process needs: {0}")]
+    Process(#[from] io::Error),
+}
+
+/// Does it, and stops what it has started.
+pub(crate) async fn run(settings: &Settings, wanted: &AuditCommand) -> Result<(), AuditError> {
+    let mut signals = Signals::install()?;
+    let mut embedded = None;
+    let worked = tokio::select! {
+        worked = work(settings, wanted, &mut embedded) => worked,
+        () = signals.next() => Err(AuditError::Stopped),
+    };
+    if let Some(embedded) = embedded {
+        tokio::select! {
+            () = embedded.stop() => {}
+            () = signals.next() => {}
+        }
+    }
+    worked
+}
+
+async fn work(
+    settings: &Settings,
+    wanted: &AuditCommand,
+    embedded: &mut Option<Embedded>,
+) -> Result<(), AuditError> {
+    let Opened { database, authenticator, .. } = open(settings, embedded).await?;
+    match wanted {
+        AuditCommand::Checkpoint => {
+            let mut after = None;
+            while let Some(accounts) = page(&authenticator, &mut after).await? {
+                for account in accounts {
+                    let scope = database.system_scope(account, "checkpoint of the audit log");
+                    if let Some(checkpoint) = database.audit().checkpoint(&scope).await? {
+                        print(&format!("{}\n", authenticator.sign_checkpoint(&checkpoint)?));
+                    }
+                }
+            }
+            Ok(())
+        }
+        AuditCommand::Verify(args) => verify(&database, &authenticator, args).await,
+    }
+}
+
+async fn verify(
+    database: &Database,
+    authenticator: &Authenticator,
+    args: &VerifyArgs,
+) -> Result<(), AuditError> {
+    let kept = kept(authenticator, args).await?;
+    let (mut wrong, mut after) = (0, None);
+    let mut accounts = match args.account {
+        Some(account) => Some(vec![account]),
+        None => page(authenticator, &mut after).await?,
+    };
+    while let Some(these) = accounts {
+        for account in these {
+            let scope = database.system_scope(account, "verify the audit log");
+            let found = database.audit().verify(&scope, kept.get(&account)).await?;
+            let told = match found.fault {
+                Some(fault) => format!("WRONG: {fault}"),
+                None => "as it was sealed".to_owned(),
+            };
+            wrong += usize::from(found.fault.is_some());
+            let (entries, unsealed) = (found.entries, found.unsealed);
+            print(&format!("{account}: {entries} entries, {unsealed} not sealed yet: {told}\n"));
+        }
+        accounts = match args.account {
+            Some(_) => None,
+            None => page(authenticator, &mut after).await?,
+        };
+    }
+    if wrong > 0 { Err(AuditError::Wrong(wrong)) } else { Ok(()) }
+}
+
+/// The newest checkpoint of each account that the file has.
+async fn kept(
+    authenticator: &Authenticator,
+    args: &VerifyArgs,
+) -> Result<HashMap<Id<Account>, AuditCheckpoint>, AuditError> {
+    let mut newest = HashMap::<_, AuditCheckpoint>::new();
+    let Some(path) = &args.checkpoints else { return Ok(newest) };
+    let told = |error: String| AuditError::Checkpoints { path: path.display().to_string(), error };
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| told(error.to_string()))?;
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let read = authenticator.read_checkpoint(line.trim()).await;
+        let read = read.map_err(|error| told(format!("line {}: {error}", at + 1)))?;
+        let place = newest.entry(read.account_id).or_insert_with(|| read.clone());
+        if read.seq > place.seq {
+            *place = read;
+        }
+    }
+    Ok(newest)
+}
+
+/// The next accounts, until there are none.
+async fn page(
+    authenticator: &Authenticator,
+    after: &mut Option<Id<Account>>,
+) -> Result<Option<Vec<Id<Account>>>, AuditError> {
+    let accounts = authenticator.account_ids(*after).await?;
+    *after = accounts.last().copied().or(*after);
+    Ok(Some(accounts).filter(|accounts| !accounts.is_empty()))
+}
