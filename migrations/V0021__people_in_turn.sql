@@ -106,7 +106,7 @@ begin
         where account_id = account and role_id = changed.id;
     end loop;
     delete from nexo.invitations i
-    where i.account_id = account and i.role = 'custom' and i.accepted_at is null
+    where i.account_id = account and i.accepted_at is null
         and not nexo.still_invites(account, i.invited_by, nexo.role_comes_to(account, i.role, i.role_id));
 end
 $$;
@@ -127,9 +127,22 @@ begin
     for account in select distinct account_id from nexo.roles loop
         perform nexo.add_up_roles(account);
     end loop;
+    delete from nexo.invitations i where i.accepted_at is null
+        and not nexo.still_invites(i.account_id, i.invited_by, nexo.role_comes_to(i.account_id, i.role, i.role_id));
     foreach kind in array kinds loop
         execute format('alter table nexo.%I force row level security', kind);
     end loop;
+end
+$$;
+
+-- The cards of a user in the order in which others hold them too.
+create or replace function nexo.rename_member() returns trigger
+    language plpgsql volatile
+as $$
+begin
+    perform from nexo.memberships where user_id = new.id order by account_id for no key update;
+    update nexo.memberships set name = new.name, email = new.email where user_id = new.id;
+    return null;
 end
 $$;
 

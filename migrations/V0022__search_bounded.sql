@@ -39,7 +39,7 @@ $$;
 create function nexo.search_split(folded text) returns text[]
     language sql immutable parallel safe
     return array_remove(regexp_split_to_array(
-        regexp_replace(folded, '([^[:alnum:]]*[[:alnum:]]{64})[[:alnum:]]+', '\1', 'g'), '[^[:alnum:]]+'), '');
+        regexp_replace(folded, '([[:alnum:]]{64})[[:alnum:]]+', '\1', 'g'), '[^[:alnum:]]+'), '');
 
 create or replace function nexo.search_words(value text) returns text[]
     language sql immutable parallel safe

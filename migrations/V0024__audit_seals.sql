@@ -44,6 +44,8 @@ create function nexo.audit_digest(entry nexo.audit_log) returns bytea
 -- older one still runs, whose entries come first.
 create function nexo.seal_audit(out sealed integer, out more boolean)
     language plpgsql volatile
+    -- One plan for all places in the log would look at every entry before them.
+    set plan_cache_mode = force_custom_plan
 as $$
 declare
     account constant uuid := nexo.current_account();
@@ -77,8 +79,10 @@ begin
             sha256(coalesce(last.hash, '') || int8send(coalesce(last.seq, 0) + 1) || block.content))
         returning * into last;
     end if;
-    more := exists (select from nexo.audit_log l where l.account_id = account
-        and (l.tx, l.id) > (coalesce(last.tx, -1), coalesce(last.last_id, '00000000-0000-0000-0000-000000000000')));
+    -- In this order, or it would look at all that are sealed.
+    more := (select true from nexo.audit_log l where l.account_id = account
+        and (l.tx, l.id) > (coalesce(last.tx, -1), coalesce(last.last_id, '00000000-0000-0000-0000-000000000000'))
+        order by l.tx, l.id limit 1) is true;
 end
 $$;
 

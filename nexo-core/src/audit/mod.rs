@@ -61,7 +61,8 @@ impl Database {
 }
 
 impl AuditRepository {
-    /// A page of entries, the newest first.
+    /// A page of entries, the newest first: of those things that the scope may
+    /// read too.
     ///
     /// # Errors
     /// `invalid_query` for a limit out of range; `forbidden` without

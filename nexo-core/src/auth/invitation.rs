@@ -69,7 +69,7 @@ impl Authenticator {
         };
         let known = match new {
             Some(_) => None,
-            None => Some(self.verified(accept, found.get(5), &attempt).await?),
+            None => Some(self.verified(accept, user, found.get(5), &attempt, peer).await?),
         };
         let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
 
@@ -126,8 +126,10 @@ impl Authenticator {
     async fn verified(
         &self,
         accept: &AcceptInvitation,
+        user: Id<User>,
         stored: String,
         attempt: &Attempt,
+        peer: &Peer,
     ) -> Result<String> {
         let place = self.passwords().reserve()?;
         let params = attempt.params();
@@ -138,6 +140,7 @@ impl Authenticator {
         if verdict.matches {
             return Ok(stored);
         }
+        self.tell_failure(user, attempt, peer).await?;
         Err(wrong_password())
     }
 }

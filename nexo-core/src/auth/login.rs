@@ -175,7 +175,12 @@ impl Authenticator {
     }
 
     /// Tells the audit log of each account of the user, if there is one.
-    async fn tell_failure(&self, user: Id<User>, attempt: &Attempt, peer: &Peer) -> Result<()> {
+    pub(super) async fn tell_failure(
+        &self,
+        user: Id<User>,
+        attempt: &Attempt,
+        peer: &Peer,
+    ) -> Result<()> {
         let (request, ip, agent) = (peer.request_text(), peer.ip_text(), peer.agent_text());
         let params: [&(dyn ToSql + Sync); 5] = [&user, &attempt.here, &request, &ip, &agent];
         let calls = [Call { sql: TELL_FAILURE, params: &params, plan: Once }];

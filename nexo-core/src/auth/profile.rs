@@ -103,6 +103,9 @@ impl Authenticator {
         let current = &change.current_password;
         let verdict = self.passwords().verify(place, current, Some(stored.clone())).await?;
         if !verdict.matches {
+            if let Some(user) = user {
+                self.tell_failure(user, &attempt, peer).await?;
+            }
             return Err(Error::invalid(vec![FieldError::new(
                 "current_password",
                 FieldCode::Mismatch,

@@ -35,7 +35,10 @@ const REPLACE_SESSION: &str = "with ended as (
          where s.user_id = $1 and s.id = $6 and s.revoked_at is null and s.expires_at > now()
            and t.user_id = $1 and t.token_hash = $7 and t.account_id = s.account_id and t.session_id = s.id
            and t.expires_at > now()
-           and (t.rotated_at is null or t.rotated_at > clock_timestamp() - $8 * interval '1 second')
+           and (t.rotated_at is null or t.rotated_at > clock_timestamp() - $8 * interval '1 second'
+                and not exists (select from nexo.refresh_tokens next
+                                where next.user_id = $1 and next.token_hash = t.successor_hash
+                                  and next.rotated_at is not null))
          returning s.user_id, s.expires_at
      ), opened as (
          insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
@@ -88,7 +91,7 @@ impl Authenticator {
             Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&user, &start.session], plan: Once },
         ];
-        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await;
+        let rows = self.identity().run_between(scope, &calls).await;
         let rows = rows.map_err(|error| match error {
             error if is_division_by_zero(&error) => refresh::refused(),
             error if is_logarithm_of_zero(&error) => Error::not_found(),

@@ -4,12 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::model::{Id, Session, User};
+use crate::model::{Account, Id, Session, User};
 use crate::tenant::{Actor, Peer, TenantScope};
 
 /// What `nexo.actor()` reads.
 #[derive(Default, Serialize)]
 struct Told<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<Id<Account>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<Id<User>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +42,7 @@ impl Told<'_> {
 /// For the opening of what a scope writes.
 pub(super) fn of_scope(scope: &TenantScope) -> String {
     let told = scope.peer().map(Told::from).unwrap_or_default();
+    let told = Told { account: Some(scope.account_id()), ..told };
     let told = match scope.actor() {
         Actor::User { user, session, .. } => {
             Told { user: Some(user), session: Some(session), ..told }
@@ -49,7 +52,9 @@ pub(super) fn of_scope(scope: &TenantScope) -> String {
     told.statement()
 }
 
-/// For the opening of identity work, which has its user by itself.
-pub(super) fn of_peer(peer: Option<&Peer>, session: Option<Id<Session>>) -> String {
-    Told { session, ..peer.map(Told::from).unwrap_or_default() }.statement()
+/// For the opening of identity work, which has its user by itself; in the
+/// session of an account, or before there is one.
+pub(super) fn of_peer(peer: Option<&Peer>, session: Option<(Id<Account>, Id<Session>)>) -> String {
+    let (account, session) = session.unzip();
+    Told { account, session, ..peer.map(Told::from).unwrap_or_default() }.statement()
 }

@@ -104,6 +104,8 @@ const OBJECTS: &[Check] = &[
               where c.relnamespace = 'nexo'::regnamespace
                 and p.polpermissive
                 and p.polroles <> array(select oid from pg_roles where rolname = 'nexo_search')
+                -- The owner can do anything anyway, and adds to the audit log what it deletes.
+                and not (c.relname = 'audit_log' and p.polroles = array[c.relowner] and p.polcmd = 'a')
                 and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not in
                         ('(account_id = nexo.current_account())', '(user_id = nexo.current_user_id())')
                      or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
@@ -198,7 +200,12 @@ const OBJECTS: &[Check] = &[
                 and (has_any_column_privilege('nexo_app', c.oid, 'insert, update') or has_table_privilege('nexo_app', c.oid, 'delete'))
                 and c.relname not in ('audit_log', 'audit_seals', 'idempotency_keys', 'import_chunks', 'import_rows', 'sessions')
                 and (select bit_or(t.tgtype::int) from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-                     where t.tgrelid = c.oid and p.proname = 'audit_change' and t.tgenabled = 'O') & 28 is distinct from 28",
+                     where t.tgrelid = c.oid and p.oid in ('nexo.audit_change'::regproc, 'nexo.audit_part'::regproc, 'nexo.audit_import'::regproc)
+                       and t.tgenabled = 'O') & 28 is distinct from 28
+              union all
+              select 'nexo.' || own.kind from (values ('sessions', 'audit_session'), ('users', 'audit_user')) as own (kind, does)
+              where not exists (select from pg_trigger t where t.tgrelid = ('nexo.' || own.kind)::regclass
+                  and t.tgfoid = ('nexo.' || own.does)::regproc and t.tgenabled = 'O')",
     },
     Check {
         finding: "can change entries of the audit log; revoke that",
@@ -260,7 +267,7 @@ const OBJECTS: &[Check] = &[
                     else has_any_column_privilege('nexo_app', c.oid, command.name) end
                 and not exists (select from pg_policy p
                     where p.polrelid = c.oid and not p.polpermissive and p.polcmd::text in (command.letter, '*')
-                      and pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) ~ 'nexo\\.(account_that_)?may\\(|^false$|^\\(\\(pg_trigger_depth\\(\\) > 0\\)'
+                      and pg_get_expr(coalesce(p.polqual, p.polwithcheck), p.polrelid) ~ 'nexo\\.(account_that_)?may\\(|^false$|^\\(\\(pg_trigger_depth\\(\\) > 0\\) OR \\(action = ''refuse''::text\\)\\)$'
                       and (0 = any(p.polroles) or (select oid from pg_roles where rolname = 'nexo_app') = any(p.polroles)))",
     },
     Check {

@@ -68,6 +68,27 @@ impl Identity {
         scope: &TenantScope,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
+        let within = scope.session_id().map(|session| (scope.account_id(), session));
+        self.run_guarded(mode, scope, within, calls).await
+    }
+
+    /// The same for going from one account to another, of which both are told
+    /// from where it was done, and neither in which session of the other.
+    pub(crate) async fn run_between(
+        &self,
+        scope: &TenantScope,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Vec<Row>>> {
+        self.run_guarded(Mode::Write, scope, None, calls).await
+    }
+
+    async fn run_guarded(
+        &self,
+        mode: Mode,
+        scope: &TenantScope,
+        within: Option<(Id<Account>, Id<Session>)>,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Vec<Row>>> {
         let Actor::User { user, session, permissions } = scope.actor() else {
             return Err(Error::new(ErrorCode::Unauthenticated, "this needs a user"));
         };
@@ -78,7 +99,7 @@ impl Identity {
         let mut guarded = Vec::with_capacity(calls.len() + 1);
         guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive, plan: Plan::Once });
         guarded.extend_from_slice(calls);
-        let mut rows = self.send(mode, sight, Some(session), &guarded).await?.map_err(explain)?;
+        let mut rows = self.send(mode, sight, within, &guarded).await?.map_err(explain)?;
         rows.remove(0);
         Ok(rows)
     }
@@ -87,7 +108,7 @@ impl Identity {
         &self,
         mode: Mode,
         sight: Sight<'_>,
-        session: Option<Id<Session>>,
+        within: Option<(Id<Account>, Id<Session>)>,
         calls: &[Call<'_>],
     ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
         let connection = acquire(&self.pool).await?;
@@ -101,7 +122,7 @@ impl Identity {
             let _infallible = write!(opening, "; SET LOCAL nexo.account_id = '{account}'");
         }
         if mode != Mode::Read {
-            opening.push_str(&actor::of_peer(sight.peer, session));
+            opening.push_str(&actor::of_peer(sight.peer, within));
         }
         Ok(flush(&connection, &opening, mode, &prepared).await)
     }

@@ -75,6 +75,9 @@ impl Executor for Scoped<'_> {
 
     async fn refuse(&self, forbidden: Error) -> Error {
         let detail = forbidden.to_string();
+        if !self.app.is_new_refusal(self.scope, &detail) {
+            return forbidden.unless(self.send(Mode::Read, &[]).await);
+        }
         let told = self.send(Mode::Write, &[Call::new(REFUSED, &[&detail])]).await;
         self.app.written().add(self.scope.account_id());
         forbidden.unless(told)

@@ -229,7 +229,10 @@ impl Transaction {
             self.begun.store(false, Ordering::Relaxed);
         }
         let guard = Guard { claim: None, ..Guard::of(self, true) };
-        self.send_calls(Mode::Write, guard, &[Call::new(REFUSED, &[detail])]).await?;
+        let tell: [&(dyn ToSql + Sync); 1] = [detail];
+        let calls = [Call::new(REFUSED, &tell)];
+        let is_new = self.app.is_new_refusal(&self.scope, detail);
+        self.send_calls(Mode::Write, guard, if is_new { &calls } else { &[] }).await?;
         self.connection().batch_execute("COMMIT").await.map_err(translate)?;
         self.app.written().add(self.scope.account_id());
         self.begun.store(false, Ordering::Relaxed);

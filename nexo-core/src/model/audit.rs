@@ -20,7 +20,7 @@ text_enum! {
         Delete = "delete",
         /// A session began.
         Login = "login",
-        /// A password was wrong.
+        /// A password was wrong; attempts that had to wait are not told.
         FailLogin = "fail_login",
         /// A session ended; `after` tells what for.
         Logout = "logout",
@@ -48,7 +48,8 @@ pub struct AuditEntry {
     pub subject: String,
     /// To which one.
     pub record_id: Option<Uuid>,
-    /// Who did it; absent for a program.
+    /// Who did it; absent for a program. Of a wrong password and a token that
+    /// came again, whose it was.
     pub user_id: Option<Id<User>>,
     /// The name of who did it, while they are a member.
     pub user_name: Option<String>,

@@ -97,10 +97,11 @@ async fn how_a_word_is_pointed_does_not_matter() {
 async fn h3_marks_in_the_wrong_order() {
     let world = World::create().await;
     let marks = "\u{344}".repeat(4_990) + &"\u{f73}".repeat(4_990) + " needle";
+    // And what a long word behind much that is no letter would cost.
+    let dots = "\u{2026}".repeat(7_000) + "needle " + &"a".repeat(65);
     for at in 0..20 {
-        let new =
-            NewClient { notes: Some(marks.clone()), ..NewClient::named(format!("Alpha {at}")) };
-        world.make(new).await;
+        let notes = Some(if at % 2 == 0 { marks.clone() } else { dots.clone() });
+        world.make(NewClient { notes, ..NewClient::named(format!("Alpha {at}")) }).await;
     }
     assert_eq!(world.titles("alpha nee").await.len(), 20);
 }
