@@ -156,8 +156,9 @@ async fn p2_who_may_not_read_finds_nothing() {
 /// A database in which search would find less than it tells is not served.
 #[tokio::test]
 async fn a_locale_without_letters_is_refused() {
-    let test = TestDatabase::empty().await;
+    let test = TestDatabase::create().await;
     let superuser = test.superuser().await;
+    let mut app = test.app_config().await;
     let mut owner = test.owner_config();
     let user = owner.get_user().expect("a user").to_owned();
     let name = format!("{}_c", owner.get_dbname().expect("a database"));
@@ -166,7 +167,9 @@ async fn a_locale_without_letters_is_refused() {
     );
     superuser.batch_execute(&create).await.expect("created");
     owner.dbname(&name);
-    let refused = Database::open(DatabaseConfig::from_owner(owner)).await.expect_err("C");
+    app.dbname(&name);
+    let config = DatabaseConfig::from_roles(Some(owner), app.clone(), app);
+    let refused = Database::open(config).await.expect_err("C");
     assert!(refused.to_string().contains("does not know all letters"), "{refused}");
     superuser.batch_execute(&format!("drop database {name}")).await.expect("dropped");
 }
