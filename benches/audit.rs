@@ -154,7 +154,7 @@ async fn seal_and_verify(entries: i32) {
     }
     let sealing = begun.elapsed();
     let begun = Instant::now();
-    let found = audit.verify(&scope, last.as_ref()).await.expect("verified");
+    let found = audit.verify(&scope, last.as_slice()).await.expect("verified");
     assert!(found.fault.is_none() && found.entries >= entries.unsigned_abs().into());
     println!(
         "{} entries: sealed in {sealing:.1?}, verified in {:.1?}",

@@ -23,11 +23,15 @@ create policy tenant on nexo.audit_seals to nexo_app
     using (account_id = nexo.current_account())
     with check (account_id = nexo.current_account());
 do $$
+declare
+    -- Who seals must see every entry; and seals are made by the function alone.
+    everything constant bigint := nexo.role_permissions('owner');
 begin
     execute format('create policy may_read on nexo.audit_seals as restrictive for select to nexo_app
         using (account_id = nexo.account_that_may(%s))', nexo.permission('audit:read'));
     execute format('create policy may_create on nexo.audit_seals as restrictive for insert to nexo_app
-        with check (account_id = nexo.account_that_may(%s))', nexo.permission('audit:read'));
+        with check (account_id = nexo.account_that_may(%s) and current_setting(''nexo.sealing'', true) = ''on'')',
+        everything);
 end
 $$;
 grant select, insert on nexo.audit_seals to nexo_app;
@@ -52,7 +56,11 @@ declare
     last    nexo.audit_seals;
     horizon bigint;
     block   record;
+    now     constant timestamptz := clock_timestamp();
 begin
+    if not nexo.may(nexo.role_permissions('owner')) then
+        raise exception 'whoever seals must see every entry' using errcode = 'insufficient_privilege';
+    end if;
     -- Whoever is first does it.
     if not pg_try_advisory_xact_lock(hashtextextended('nexo.audit_seals ' || account::text, 0)) then
         sealed := 0;
@@ -74,10 +82,14 @@ begin
         order by l.tx, l.id limit 1000) as e;
     sealed := block.entries;
     if sealed > 0 then
-        insert into nexo.audit_seals (account_id, seq, tx, last_id, entries, digests, hash)
-        values (account, coalesce(last.seq, 0) + 1, block.tx, block.last_id, block.ids, block.digests,
-            sha256(coalesce(last.hash, '') || int8send(coalesce(last.seq, 0) + 1) || block.content))
+        perform set_config('nexo.sealing', 'on', true);
+        insert into nexo.audit_seals (account_id, seq, sealed_at, tx, last_id, entries, digests, hash)
+        values (account, coalesce(last.seq, 0) + 1, now, block.tx, block.last_id, block.ids, block.digests,
+            sha256(coalesce(last.hash, '') || uuid_send(account) || int8send(coalesce(last.seq, 0) + 1)
+                || int8send((extract(epoch from now) * 1000000)::bigint) || int8send(block.tx)
+                || uuid_send(block.last_id) || block.content))
         returning * into last;
+        perform set_config('nexo.sealing', '', true);
     end if;
     -- In this order, or it would look at all that are sealed.
     more := (select true from nexo.audit_log l where l.account_id = account

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nexo_core::model::{Account, AuditCheckpoint, Id};
 use nexo_core::{Authenticator, Database, Error};
@@ -16,14 +16,36 @@ use crate::signals::Signals;
 /// How long entries wait for their seal.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// How often all accounts are looked at: for what other ways have left.
+const SWEEP: Duration = Duration::from_secs(300);
+
 /// Seals what is written, for as long as the process lives.
-pub(crate) async fn seal(database: Database) {
+pub(crate) async fn seal(database: Database, authenticator: Authenticator) {
+    let mut swept: Option<Instant> = None;
     loop {
+        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+            if let Err(error) = sweep(&database, &authenticator).await {
+                tracing::warn!(%error, "audit logs were not looked at");
+            }
+            swept = Some(Instant::now());
+        }
         tokio::time::sleep(EVERY).await;
         if let Err(error) = database.seal_audit_logs().await {
             tracing::warn!(%error, "audit logs are not sealed yet");
         }
     }
+}
+
+/// A log-in that failed, or a program that was killed, leaves what nobody has
+/// said to seal.
+async fn sweep(database: &Database, authenticator: &Authenticator) -> Result<(), AuditError> {
+    let mut after = None;
+    while let Some(accounts) = page(authenticator, &mut after).await? {
+        for account in accounts {
+            database.seal_audit_log(account).await?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +109,7 @@ async fn verify(
     authenticator: &Authenticator,
     args: &VerifyArgs,
 ) -> Result<(), AuditError> {
-    let kept = kept(authenticator, args).await?;
+    let mut kept = kept(authenticator, args).await?;
     let (mut wrong, mut after) = (0, None);
     let mut accounts = match args.account {
         Some(account) => Some(vec![account]),
@@ -96,7 +118,8 @@ async fn verify(
     while let Some(these) = accounts {
         for account in these {
             let scope = database.system_scope(account, "verify the audit log");
-            let found = database.audit().verify(&scope, kept.get(&account)).await?;
+            let of_account = kept.remove(&account).unwrap_or_default();
+            let found = database.audit().verify(&scope, &of_account).await?;
             let told = match found.fault {
                 Some(fault) => format!("WRONG: {fault}"),
                 None => "as it was sealed".to_owned(),
@@ -107,30 +130,32 @@ async fn verify(
         }
         accounts = match args.account {
             Some(_) => None,
-            None => page(authenticator, &mut after).await?,
+            // At last those that there were when a checkpoint was printed.
+            None => page(authenticator, &mut after).await?.or_else(|| {
+                let gone: Vec<_> = kept.keys().copied().collect();
+                Some(gone).filter(|gone| !gone.is_empty())
+            }),
         };
     }
     if wrong > 0 { Err(AuditError::Wrong(wrong)) } else { Ok(()) }
 }
 
-/// The newest checkpoint of each account that the file has.
+/// All checkpoints that the file has, by their account: an old one tells what a
+/// newer one, printed after somebody made all seals anew, does not.
 async fn kept(
     authenticator: &Authenticator,
     args: &VerifyArgs,
-) -> Result<HashMap<Id<Account>, AuditCheckpoint>, AuditError> {
-    let mut newest = HashMap::<_, AuditCheckpoint>::new();
-    let Some(path) = &args.checkpoints else { return Ok(newest) };
+) -> Result<HashMap<Id<Account>, Vec<AuditCheckpoint>>, AuditError> {
+    let mut kept = HashMap::<_, Vec<AuditCheckpoint>>::new();
+    let Some(path) = &args.checkpoints else { return Ok(kept) };
     let told = |error: String| AuditError::Checkpoints { path: path.display().to_string(), error };
     let text = tokio::fs::read_to_string(path).await.map_err(|error| told(error.to_string()))?;
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let read = authenticator.read_checkpoint(line.trim()).await;
         let read = read.map_err(|error| told(format!("line {}: {error}", at + 1)))?;
-        let place = newest.entry(read.account_id).or_insert_with(|| read.clone());
-        if read.seq > place.seq {
-            *place = read;
-        }
+        kept.entry(read.account_id).or_default().push(read);
     }
-    Ok(newest)
+    Ok(kept)
 }
 
 /// The next accounts, until there are none.

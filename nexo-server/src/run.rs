@@ -117,7 +117,7 @@ async fn start(
     embedded: &mut Option<Embedded>,
 ) -> Result<Option<String>, StartError> {
     let opened = open(settings, embedded).await?;
-    tokio::spawn(audit::seal(opened.database.clone()));
+    tokio::spawn(audit::seal(opened.database.clone(), opened.authenticator.clone()));
     provider.provide(opened.database, opened.authenticator);
     Ok(Some(opened.name))
 }

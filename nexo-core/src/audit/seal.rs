@@ -14,8 +14,8 @@ impl Database {
     /// Seals what this program has written to audit logs; to be called every
     /// few seconds. `nexo-server` does so by itself.
     ///
-    /// What was written a moment before a program was killed is sealed when
-    /// something is next written in that account, by whichever program.
+    /// What was written a moment before a program was killed, or by a log-in
+    /// that failed, is left for [`seal_audit_log`](Self::seal_audit_log).
     ///
     /// # Errors
     /// When the database is away; what is not sealed is tried the next time.
@@ -33,6 +33,17 @@ impl Database {
             }
         }
         outcome
+    }
+
+    /// Seals what an account's audit log has, whoever wrote it.
+    ///
+    /// # Errors
+    /// As [`seal_audit_logs`](Self::seal_audit_logs).
+    pub async fn seal_audit_log(&self, account: Id<Account>) -> Result<()> {
+        if self.seal(account).await? {
+            self.app().written().add(account);
+        }
+        Ok(())
     }
 
     /// Seals an account's entries, and tells whether some are left.

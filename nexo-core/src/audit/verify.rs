@@ -1,6 +1,6 @@
 //! Whether the log still tells what was sealed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::AuditRepository;
 use crate::db::{Access, Call, Executor, translate};
 use crate::error::Result;
-use crate::model::{AuditCheckpoint, AuditEntry, Id, Permission, Permissions};
+use crate::model::{AuditCheckpoint, AuditEntry, Id, Permissions};
 use crate::tenant::TenantScope;
 
 /// `$2` the block before these, `$3` how many.
@@ -20,26 +20,23 @@ const BLOCKS: &str =
      where account_id = $1 and seq > $2 order by seq limit $3";
 const LAST: &str = "select seq, sealed_at, hash from nexo.audit_seals
      where account_id = $1 order by seq desc limit 1";
-/// `$2` entries.
-const DIGESTS: &str = "select e.id, nexo.audit_digest(e) from nexo.audit_log e
-     where e.account_id = $1 and e.id = any($2)";
+/// `$2` and `$3` the place before these, `$4` and `$5` the last one's. The digest
+/// is `nexo.audit_digest`'s, written out: whoever verifies does not ask the
+/// database's own function for it.
+const ENTRIES: &str = "select e.id, e.tx, sha256(convert_to(jsonb_build_array(e.account_id, e.id, extract(epoch from e.at),
+         e.tx, e.action, e.subject, e.record_id, e.user_id, e.session_id, e.reason, e.request_id, e.ip, e.user_agent,
+         e.before, e.after)::text, 'UTF8'))
+     from nexo.audit_log e
+     where e.account_id = $1 and (e.tx, e.id) > ($2, $3) and (e.tx, e.id) <= ($4, $5) order by e.tx, e.id";
 /// `$2` and `$3` the place of the last one that is sealed.
-const COUNT: &str = "select count(*) filter (where (tx, id) <= ($2, $3)),
-         count(*) filter (where (tx, id) > ($2, $3))
-     from nexo.audit_log where account_id = $1";
-/// `$2` and `$3` the place before, `$4` and `$5` the last, `$6` how many.
-const PLACES: &str = "select tx, id from nexo.audit_log
-     where account_id = $1 and (tx, id) > ($2, $3) and (tx, id) <= ($4, $5) order by tx, id limit $6";
-
-/// Planned each time: how many there are tells which way is shorter.
-const DIGESTS_TYPES: &[Type] = &[Type::UUID, Type::UUID_ARRAY];
-const COUNT_TYPES: &[Type] = &[Type::UUID, Type::INT8, Type::UUID];
-const PLACES_TYPES: &[Type] =
-    &[Type::UUID, Type::INT8, Type::UUID, Type::INT8, Type::UUID, Type::INT8];
+const UNSEALED: &str =
+    "select count(*) from nexo.audit_log where account_id = $1 and (tx, id) > ($2, $3)";
+/// Planned each time: one plan for all places would look at what is before them.
+const ENTRIES_TYPES: &[Type] = &[Type::UUID, Type::INT8, Type::UUID, Type::INT8, Type::UUID];
+const UNSEALED_TYPES: &[Type] = &[Type::UUID, Type::INT8, Type::UUID];
 
 /// Blocks that are read at a time.
 const BLOCKS_A_PAGE: i64 = 20;
-const PLACES_A_PAGE: i64 = 10_000;
 
 /// What was found in an account's audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,72 +83,85 @@ impl fmt::Display for AuditFault {
     }
 }
 
+/// Where an entry stands in the log.
+type Place = (i64, Uuid);
+
 struct Block {
     checkpoint: AuditCheckpoint,
-    place: (i64, Uuid),
+    place: Place,
     entries: Vec<Uuid>,
     digests: Vec<Vec<u8>>,
     hash: Vec<u8>,
 }
 
+/// An entry as it is now.
+struct Entry {
+    id: Uuid,
+    tx: i64,
+    digest: Vec<u8>,
+}
+
 impl AuditRepository {
     /// Compares every sealed entry of the scope's account with its seal, and
-    /// the seals with each other and with a checkpoint of before, if there is
-    /// one.
+    /// the seals with each other and with checkpoints of before.
     ///
     /// This finds what was changed, removed or inserted by somebody who did not
-    /// make all later seals anew; with a checkpoint that was kept elsewhere,
-    /// also what was changed before it by somebody who did, and that the end of
-    /// the log is missing. It cannot find what was wrong when it was sealed, nor
-    /// anything of what is not sealed.
+    /// make all later seals anew; with checkpoints that were kept elsewhere,
+    /// also what was changed before them by somebody who did, and that the end
+    /// of the log is missing. It cannot find what was wrong when it was sealed,
+    /// nor anything of what is not sealed.
     ///
     /// # Errors
-    /// `forbidden` without `audit:read` and the right to read everything else;
-    /// when the database is away.
-    pub async fn verify(
-        &self,
-        scope: &TenantScope,
-        kept: Option<&AuditCheckpoint>,
-    ) -> Result<Verified> {
+    /// `forbidden` for whoever may not do everything, since they would not see
+    /// everything; when the database is away.
+    pub async fn verify(&self, scope: &TenantScope, kept: &[AuditCheckpoint]) -> Result<Verified> {
         let mut found = Verified { entries: 0, unsealed: 0, checkpoint: None, fault: None };
         let (mut hash, mut place) = (Vec::new(), (-1, Uuid::nil()));
-        let mut kept = kept.filter(|kept| kept.account_id == scope.account_id());
         let mut seq = 0;
         loop {
-            let blocks = self.blocks(scope, seq).await?;
-            if blocks.is_empty() {
+            let page = self.blocks(scope, seq).await?;
+            if page.is_empty() {
                 break;
             }
-            let digests = self.digests(scope, &blocks).await?;
-            for block in blocks {
+            // Those that follow each other as they should; the first that does not is told
+            // after what is wrong with the entries before it.
+            let (mut good, mut fault, before) = (Vec::new(), None, place);
+            for block in page {
+                let wrong = AuditFault::Block(seq + 1);
+                let Some(block) = block.filter(|it| it.follows(seq + 1, &hash, place)) else {
+                    fault = Some(wrong);
+                    break;
+                };
                 let checkpoint = &block.checkpoint;
-                found.fault = check(&block, seq + 1, &hash, &digests);
-                if let Some(expected) = kept.take_if(|kept| kept.seq == checkpoint.seq)
-                    && found.fault.is_none()
-                    && expected.hash != checkpoint.hash
-                {
-                    found.fault = Some(AuditFault::Checkpoint(expected.seq));
+                (seq, place) = (checkpoint.seq, block.place);
+                hash.clone_from(&block.hash);
+                let another = |kept: &&AuditCheckpoint| {
+                    kept.seq == checkpoint.seq && kept.hash != checkpoint.hash
+                };
+                if kept.iter().find(another).is_some() {
+                    fault = Some(AuditFault::Checkpoint(seq));
                 }
-                if found.fault.is_some() {
-                    return Ok(found);
+                good.push(block);
+                if fault.is_some() {
+                    break;
                 }
-                found.entries += block.entries.len() as u64;
-                (seq, place, hash) = (checkpoint.seq, block.place, block.hash);
-                found.checkpoint = Some(block.checkpoint);
             }
+            let entries = self.entries(scope, before, place).await?;
+            found.fault = compare(&good, &entries).or(fault);
+            if found.fault.is_some() {
+                return Ok(found);
+            }
+            found.entries += entries.len() as u64;
+            found.checkpoint = good.pop().map(|block| block.checkpoint);
         }
-        if let Some(missing) = kept {
-            found.fault = Some(AuditFault::Checkpoint(missing.seq));
-            return Ok(found);
-        }
+        let missing = kept.iter().filter(|kept| kept.seq > seq).map(|kept| kept.seq).min();
+        let foreign = kept.iter().find(|kept| kept.account_id != scope.account_id());
+        found.fault = foreign.map(|kept| kept.seq).or(missing).map(AuditFault::Checkpoint);
         let params: [&(dyn ToSql + Sync); 2] = [&place.0, &place.1];
-        let counted =
-            self.read(scope, &[Call::planned_each_time(COUNT, COUNT_TYPES, &params)]).await?;
-        let (sealed, unsealed): (i64, i64) = pair(&counted[0][0]).map_err(translate)?;
+        let count = Call::planned_each_time(UNSEALED, UNSEALED_TYPES, &params);
+        let unsealed: i64 =
+            self.read(scope, &[count]).await?[0][0].try_get(0).map_err(translate)?;
         found.unsealed = unsealed.try_into().unwrap_or(0);
-        if u64::try_from(sealed).unwrap_or(0) != found.entries {
-            found.fault = self.inserted(scope, place).await?.map(AuditFault::Inserted);
-        }
         Ok(found)
     }
 
@@ -161,7 +171,7 @@ impl AuditRepository {
     /// # Errors
     /// As [`verify`](Self::verify).
     pub async fn checkpoint(&self, scope: &TenantScope) -> Result<Option<AuditCheckpoint>> {
-        scope.require(everything())?;
+        scope.require(Permissions::ALL)?;
         self.database.seal(scope.account_id()).await?;
         let rows = self.read(scope, &[Call::new(LAST, &[])]).await?;
         let read = |row: &Row| -> Result<AuditCheckpoint, PgError> {
@@ -172,10 +182,11 @@ impl AuditRepository {
     }
 
     async fn read(&self, scope: &TenantScope, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        self.database.scoped(scope).run(Access::read(everything()), calls).await
+        self.database.scoped(scope).run(Access::read(Permissions::ALL), calls).await
     }
 
-    async fn blocks(&self, scope: &TenantScope, after: i64) -> Result<Vec<Block>> {
+    /// The blocks after this one; none in the place of one that cannot be read.
+    async fn blocks(&self, scope: &TenantScope, after: i64) -> Result<Vec<Option<Block>>> {
         let params: [&(dyn ToSql + Sync); 2] = [&after, &BLOCKS_A_PAGE];
         let rows = self.read(scope, &[Call::new(BLOCKS, &params)]).await?;
         let block = |row: &Row| -> Result<Block, PgError> {
@@ -193,91 +204,70 @@ impl AuditRepository {
                 hash,
             })
         };
-        rows[0].iter().map(block).collect::<Result<_, _>>().map_err(translate)
+        Ok(rows[0].iter().map(|row| block(row).ok()).collect())
     }
 
-    /// The digests of the entries as they are now.
-    async fn digests(
-        &self,
-        scope: &TenantScope,
-        blocks: &[Block],
-    ) -> Result<HashMap<Uuid, Vec<u8>>> {
-        let wanted: Vec<Uuid> = blocks.iter().flat_map(|block| block.entries.clone()).collect();
-        let rows = self
-            .read(scope, &[Call::planned_each_time(DIGESTS, DIGESTS_TYPES, &[&wanted])])
-            .await?;
-        rows[0].iter().map(pair).collect::<Result<_, _>>().map_err(translate)
+    /// The entries behind one place, up to another.
+    async fn entries(&self, scope: &TenantScope, after: Place, to: Place) -> Result<Vec<Entry>> {
+        let params: [&(dyn ToSql + Sync); 4] = [&after.0, &after.1, &to.0, &to.1];
+        let call = Call::planned_each_time(ENTRIES, ENTRIES_TYPES, &params);
+        let rows = self.read(scope, &[call]).await?;
+        let entry = |row: &Row| -> Result<Entry, PgError> {
+            Ok(Entry { id: row.try_get(0)?, tx: row.try_get(1)?, digest: row.try_get(2)? })
+        };
+        rows[0].iter().map(entry).collect::<Result<_, _>>().map_err(translate)
     }
+}
 
-    /// The first entry up to that place that no block has.
-    async fn inserted(
-        &self,
-        scope: &TenantScope,
-        last: (i64, Uuid),
-    ) -> Result<Option<Id<AuditEntry>>> {
-        let mut sealed = HashSet::new();
-        let mut seq = 0;
-        loop {
-            let blocks = self.blocks(scope, seq).await?;
-            let Some(newest) = blocks.last() else { break };
-            seq = newest.checkpoint.seq;
-            sealed.extend(blocks.iter().flat_map(|block| block.entries.iter().copied()));
+impl Block {
+    /// Whether its hash is that of all it says, behind the block with this hash
+    /// and place.
+    fn follows(&self, seq: i64, before: &[u8], place: Place) -> bool {
+        let mut hash = Context::new(&SHA256);
+        hash.update(before);
+        hash.update(self.checkpoint.account_id.as_uuid().as_bytes());
+        hash.update(&seq.to_be_bytes());
+        hash.update(&self.checkpoint.at.as_microsecond().to_be_bytes());
+        hash.update(&self.place.0.to_be_bytes());
+        hash.update(self.place.1.as_bytes());
+        for (id, digest) in self.entries.iter().zip(&self.digests) {
+            hash.update(id.as_bytes());
+            hash.update(digest);
         }
-        let mut place = (-1i64, Uuid::nil());
-        loop {
-            let params: [&(dyn ToSql + Sync); 5] =
-                [&place.0, &place.1, &last.0, &last.1, &PLACES_A_PAGE];
-            let rows =
-                self.read(scope, &[Call::planned_each_time(PLACES, PLACES_TYPES, &params)]).await?;
-            let Some(end) = rows[0].last() else { return Ok(None) };
-            for row in &rows[0] {
-                let (_, id): (i64, Uuid) = pair(row).map_err(translate)?;
-                if !sealed.contains(&id) {
-                    return Ok(Some(Id::from_uuid(id)));
+        self.checkpoint.seq == seq
+            && self.place > place
+            && self.entries.len() == self.digests.len()
+            && hash.finish().as_ref() == self.hash
+    }
+}
+
+/// The first entry that is not as it was sealed: the log must have exactly those
+/// of the blocks, in their order.
+fn compare(blocks: &[Block], entries: &[Entry]) -> Option<AuditFault> {
+    let digests: HashMap<Uuid, &[u8]> =
+        entries.iter().map(|entry| (entry.id, &entry.digest[..])).collect();
+    let mut now = entries.iter().peekable();
+    for block in blocks {
+        for (id, sealed) in block.entries.iter().zip(&block.digests) {
+            match digests.get(id) {
+                None => return Some(AuditFault::Removed(Id::from_uuid(*id))),
+                Some(digest) if *digest != &sealed[..] => {
+                    return Some(AuditFault::Changed(Id::from_uuid(*id)));
                 }
+                Some(_) => {}
             }
-            place = pair(end).map_err(translate)?;
+            // It is there, so that another one in its place was put before it.
+            let next = now.next()?;
+            if next.id != *id {
+                return Some(AuditFault::Inserted(Id::from_uuid(next.id)));
+            }
+            let is_last = block.entries.last() == Some(id);
+            if is_last && (next.tx, next.id) != block.place {
+                return Some(AuditFault::Block(block.checkpoint.seq));
+            }
         }
     }
-}
-
-/// The first thing that is wrong with a block, which is to follow the one with
-/// this hash.
-fn check(
-    block: &Block,
-    seq: i64,
-    before: &[u8],
-    digests: &HashMap<Uuid, Vec<u8>>,
-) -> Option<AuditFault> {
-    let mut hash = Context::new(&SHA256);
-    hash.update(before);
-    hash.update(&seq.to_be_bytes());
-    for (id, digest) in block.entries.iter().zip(&block.digests) {
-        hash.update(id.as_bytes());
-        hash.update(digest);
-    }
-    let whole = block.entries.len() == block.digests.len();
-    if block.checkpoint.seq != seq || !whole || hash.finish().as_ref() != block.hash {
-        return Some(AuditFault::Block(seq));
-    }
-    block.entries.iter().zip(&block.digests).find_map(|(id, sealed)| match digests.get(id) {
-        None => Some(AuditFault::Removed(Id::from_uuid(*id))),
-        Some(digest) => (digest != sealed).then(|| AuditFault::Changed(Id::from_uuid(*id))),
-    })
-}
-
-/// Whoever verifies must see every entry, or some would seem to be removed.
-fn everything() -> Permissions {
-    let reads = |it: &Permission| it.as_str().ends_with(":read") || *it == Permission::ImportRun;
-    Permission::ALL.iter().copied().filter(reads).collect()
-}
-
-fn pair<'a, A, B>(row: &'a Row) -> Result<(A, B), PgError>
-where
-    A: tokio_postgres::types::FromSql<'a>,
-    B: tokio_postgres::types::FromSql<'a>,
-{
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    now.next().map(|entry| AuditFault::Inserted(Id::from_uuid(entry.id)))
 }
 
 fn hex(bytes: &[u8]) -> String {

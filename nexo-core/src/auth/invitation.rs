@@ -140,7 +140,7 @@ impl Authenticator {
         if verdict.matches {
             return Ok(stored);
         }
-        self.tell_failure(user, attempt, peer).await?;
+        self.tell_failure(user, None, attempt, peer).await?;
         Err(wrong_password())
     }
 }

@@ -58,11 +58,12 @@ const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
 /// Something is written whether or not there is such a user, so that both take
-/// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent.
+/// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent, `$6` the only account to
+/// tell, or null for all of the user's.
 const TELL_FAILURE: &str = "with told as (
          insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent)
          select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $3, $4, $5
-         from nexo.memberships m where m.user_id = $1)
+         from nexo.memberships m where m.user_id = $1 and ($6::uuid is null or m.account_id = $6))
      update nexo.login_attempts set last_at = last_at where key = $2";
 
 const END_SESSION: &str = "update nexo.sessions set revoked_at = now(), revoked_for = 'logout'
@@ -123,7 +124,7 @@ impl Authenticator {
         let user = found.as_ref().map_or_else(Id::new, |(user, _)| user.id);
         let verdict = self.passwords().verify(place, &request.password, stored).await?;
         let Some((user, verified)) = found.filter(|_| verdict.matches) else {
-            self.tell_failure(user, &attempt, peer).await?;
+            self.tell_failure(user, None, &attempt, peer).await?;
             return Err(wrong());
         };
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
@@ -178,11 +179,13 @@ impl Authenticator {
     pub(super) async fn tell_failure(
         &self,
         user: Id<User>,
+        account: Option<Id<Account>>,
         attempt: &Attempt,
         peer: &Peer,
     ) -> Result<()> {
         let (request, ip, agent) = (peer.request_text(), peer.ip_text(), peer.agent_text());
-        let params: [&(dyn ToSql + Sync); 5] = [&user, &attempt.here, &request, &ip, &agent];
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&user, &attempt.here, &request, &ip, &agent, &account];
         let calls = [Call { sql: TELL_FAILURE, params: &params, plan: Once }];
         self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await.map(drop)
     }

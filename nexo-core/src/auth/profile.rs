@@ -104,7 +104,8 @@ impl Authenticator {
         let verdict = self.passwords().verify(place, current, Some(stored.clone())).await?;
         if !verdict.matches {
             if let Some(user) = user {
-                self.tell_failure(user, &attempt, peer).await?;
+                let account = Some(scope.account_id());
+                self.tell_failure(user, account, &attempt, peer).await?;
             }
             return Err(Error::invalid(vec![FieldError::new(
                 "current_password",

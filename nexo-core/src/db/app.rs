@@ -8,7 +8,7 @@ use deadpool_postgres::{Object, Pool};
 
 use super::pool::acquire;
 use crate::error::Result;
-use crate::model::{Account, Id, User};
+use crate::model::{Account, Id, Session};
 use crate::tenant::TenantScope;
 
 /// How often the audit log is told the same refusal of the same scope: nobody
@@ -25,8 +25,12 @@ pub(crate) struct App {
     refusals: Arc<Mutex<HashMap<Refusal, Instant>>>,
 }
 
-/// Whose, and what.
-type Refusal = (Id<Account>, Option<Id<User>>, String);
+/// Whose, in which session, and what.
+type Refusal = (Id<Account>, Option<Id<Session>>, String);
+
+fn refusal(scope: &TenantScope, detail: &str) -> Refusal {
+    (scope.account_id(), scope.session_id(), detail.to_owned())
+}
 
 /// The accounts whose audit log has entries that may not be sealed yet.
 #[derive(Clone, Default)]
@@ -43,18 +47,20 @@ impl App {
 
     /// Whether the audit log is to be told of it: not if it was a moment ago.
     pub(super) fn is_new_refusal(&self, scope: &TenantScope, detail: &str) -> bool {
-        let refusal = (scope.account_id(), scope.user_id(), detail.to_owned());
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = refusals.get(&refusal(scope, detail));
+        told.is_none_or(|at| at.elapsed() >= REFUSALS)
+    }
+
+    /// That it was told.
+    pub(super) fn told_refusal(&self, scope: &TenantScope, detail: &str) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.get(&refusal).is_some_and(|at| at.elapsed() < REFUSALS) {
-            return false;
-        }
         if refusals.len() >= REMEMBERED {
             refusals.retain(|_, at| at.elapsed() < REFUSALS);
         }
         if refusals.len() < REMEMBERED {
-            refusals.insert(refusal, Instant::now());
+            refusals.insert(refusal(scope, detail), Instant::now());
         }
-        true
     }
 
     pub(crate) fn written(&self) -> &Written {

@@ -99,7 +99,11 @@ impl Identity {
         let mut guarded = Vec::with_capacity(calls.len() + 1);
         guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive, plan: Plan::Once });
         guarded.extend_from_slice(calls);
-        let mut rows = self.send(mode, sight, within, &guarded).await?.map_err(explain)?;
+        let sent = self.send(mode, sight, within, &guarded).await?;
+        if mode != Mode::Read {
+            self.has_written(account);
+        }
+        let mut rows = sent.map_err(explain)?;
         rows.remove(0);
         Ok(rows)
     }

@@ -79,6 +79,9 @@ impl Executor for Scoped<'_> {
             return forbidden.unless(self.send(Mode::Read, &[]).await);
         }
         let told = self.send(Mode::Write, &[Call::new(REFUSED, &[&detail])]).await;
+        if told.is_ok() {
+            self.app.told_refusal(self.scope, &detail);
+        }
         self.app.written().add(self.scope.account_id());
         forbidden.unless(told)
     }

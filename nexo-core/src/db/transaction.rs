@@ -234,6 +234,7 @@ impl Transaction {
         let is_new = self.app.is_new_refusal(&self.scope, detail);
         self.send_calls(Mode::Write, guard, if is_new { &calls } else { &[] }).await?;
         self.connection().batch_execute("COMMIT").await.map_err(translate)?;
+        self.app.told_refusal(&self.scope, detail);
         self.app.written().add(self.scope.account_id());
         self.begun.store(false, Ordering::Relaxed);
         Ok(())

@@ -374,7 +374,7 @@ async fn p2_the_log_shows_what_may_be_read() {
     assert!(!seen.is_empty());
     assert!(seen.iter().all(|entry| ["sessions", "users"].contains(&entry.subject.as_str())));
     // Who verifies sees everything, or nothing could be told.
-    let refused = audit.verify(&auditor, None).await.expect_err("not everything");
+    let refused = audit.verify(&auditor, &[]).await.expect_err("not everything");
     assert_eq!(refused.code(), ErrorCode::Forbidden);
 }
 

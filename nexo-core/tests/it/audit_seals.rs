@@ -47,7 +47,7 @@ impl World {
         self.database.seal_audit_logs().await.expect("sealed");
     }
 
-    async fn verify(&self, kept: Option<&AuditCheckpoint>) -> Verified {
+    async fn verify(&self, kept: &[AuditCheckpoint]) -> Verified {
         self.database.audit().verify(&self.scope, kept).await.expect("verified")
     }
 }
@@ -56,21 +56,23 @@ impl World {
 async fn what_was_sealed_is_as_it_was() {
     let world = World::create().await;
     world.make(3).await;
-    let nothing = world.verify(None).await;
+    let nothing = world.verify(&[]).await;
     assert_eq!((nothing.entries, nothing.checkpoint, nothing.fault), (0, None, None));
     assert_eq!(nothing.unsealed as usize, world.log().await.len());
     world.seal().await;
     world.make(2).await;
-    let first = world.verify(None).await;
+    let first = world.verify(&[]).await;
     assert_eq!((first.unsealed, first.fault), (2, None));
     world.seal().await;
-    let all = world.verify(first.checkpoint.as_ref()).await;
+    let all = world.verify(first.checkpoint.as_slice()).await;
     assert_eq!((all.entries as usize, all.unsealed, all.fault), (world.log().await.len(), 0, None));
     assert_eq!(all.checkpoint.map(|it| it.seq), Some(2));
     // Another account's log is another chain.
     let other = Tenant::register(&world.authenticator).await.scope;
-    let other = world.database.audit().verify(&other, first.checkpoint.as_ref()).await;
-    assert_eq!(other.expect("verified").fault, None);
+    let audit = world.database.audit();
+    assert_eq!(audit.verify(&other, &[]).await.expect("verified").fault, None);
+    let foreign = audit.verify(&other, first.checkpoint.as_slice()).await.expect("verified");
+    assert_eq!(foreign.fault, Some(AuditFault::Checkpoint(1)));
 }
 
 /// An entry whose transaction began before others that have ended already is
@@ -79,16 +81,16 @@ async fn what_was_sealed_is_as_it_was() {
 async fn late_entries_are_sealed_in_their_order() {
     let world = World::create().await;
     world.seal().await;
-    let before = world.verify(None).await.entries;
+    let before = world.verify(&[]).await.entries;
     let unit = world.database.unit_of_work(&world.scope).await.expect("begins");
     unit.create::<Client>(&NewClient::named("Late")).await.expect("created");
     world.make(2).await;
     world.database.seal_audit_logs().await.expect("sealed");
-    let meanwhile = world.verify(None).await;
+    let meanwhile = world.verify(&[]).await;
     assert_eq!((meanwhile.entries, meanwhile.unsealed, meanwhile.fault), (before, 2, None));
     unit.commit().await.expect("kept");
     world.seal().await;
-    let all = world.verify(None).await;
+    let all = world.verify(&[]).await;
     assert_eq!((all.entries, all.unsealed, all.fault), (before + 3, 0, None));
 }
 
@@ -102,7 +104,7 @@ async fn tampering_is_found_and_named() {
     world.seal().await;
     world.make(1).await;
     world.seal().await;
-    let kept = world.verify(None).await.checkpoint.expect("sealed");
+    let kept = world.verify(&[]).await.checkpoint.expect("sealed");
     let log = world.log().await;
     let (second, third) = (log[log.len() - 8].id, log[log.len() - 7].id);
     let superuser = world.test.superuser().await;
@@ -133,15 +135,23 @@ async fn tampering_is_found_and_named() {
         ("update nexo.audit_seals set digests[1] = sha256('x') where seq = 1".to_owned(), AuditFault::Block(1)),
         ("update nexo.audit_seals set hash = sha256('x') where seq = 3".to_owned(), AuditFault::Block(3)),
         (truncated.to_owned(), AuditFault::Checkpoint(3)),
+        // Somebody who would have the rest sealed again.
+        (
+            "update nexo.audit_seals set tx = -1, last_id = gen_random_uuid() where seq = 3".to_owned(),
+            AuditFault::Block(3),
+        ),
+        ("update nexo.audit_seals set digests[1] = null where seq = 2".to_owned(), AuditFault::Block(2)),
+        ("update nexo.audit_seals set sealed_at = now() where seq = 1".to_owned(), AuditFault::Block(1)),
         // Somebody who makes all seals anew after a change.
         (format!(
             "update nexo.audit_log set user_id = null where id = '{third}'; delete from nexo.audit_seals;
-             begin; select set_config('nexo.account_id', '{0}', true); select nexo.seal_audit(); commit;",
+             begin; select set_config('nexo.account_id', '{0}', true), set_config('nexo.permissions', '-1', true);
+             select nexo.seal_audit(); commit;",
             world.scope.account_id()
         ), AuditFault::Checkpoint(3)),
     ] {
         superuser.batch_execute(&tampering).await.unwrap_or_else(|error| panic!("{tampering}: {error:?}"));
-        assert_eq!(world.verify(Some(&kept)).await.fault, Some(fault), "{tampering}");
+        assert_eq!(world.verify(std::slice::from_ref(&kept)).await.fault, Some(fault), "{tampering}");
         superuser
             .batch_execute(
                 "truncate nexo.audit_log, nexo.audit_seals;
@@ -149,12 +159,12 @@ async fn tampering_is_found_and_named() {
             )
             .await
             .expect("restored");
-        assert_eq!(world.verify(Some(&kept)).await.fault, None, "{tampering}");
+        assert_eq!(world.verify(std::slice::from_ref(&kept)).await.fault, None, "{tampering}");
     }
     let another = AuditCheckpoint { hash: "00".repeat(32), ..kept.clone() };
-    assert_eq!(world.verify(Some(&another)).await.fault, Some(AuditFault::Checkpoint(3)));
+    assert_eq!(world.verify(&[kept.clone(), another]).await.fault, Some(AuditFault::Checkpoint(3)));
     let id: uuid::Uuid = superuser.query_one(&inserted, &[]).await.expect("inserted").get(0);
-    let found = world.verify(Some(&kept)).await.fault;
+    let found = world.verify(std::slice::from_ref(&kept)).await.fault;
     assert_eq!(found, Some(AuditFault::Inserted(nexo_core::model::Id::from_uuid(id))));
 }
 
