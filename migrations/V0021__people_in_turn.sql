@@ -111,30 +111,6 @@ begin
 end
 $$;
 
-create or replace procedure nexo.renew_permissions()
-    language plpgsql
-as $$
-declare
-    kind text;
-    kinds constant text[] := array['roles', 'role_parents', 'memberships', 'sessions', 'invitations'];
-    account uuid;
-begin
-    foreach kind in array kinds loop
-        execute format('alter table nexo.%I no force row level security', kind);
-    end loop;
-    update nexo.memberships set permissions = nexo.role_permissions(role)
-    where role <> 'custom' and permissions <> nexo.role_permissions(role);
-    for account in select distinct account_id from nexo.roles loop
-        perform nexo.add_up_roles(account);
-    end loop;
-    delete from nexo.invitations i where i.accepted_at is null
-        and not nexo.still_invites(i.account_id, i.invited_by, nexo.role_comes_to(i.account_id, i.role, i.role_id));
-    foreach kind in array kinds loop
-        execute format('alter table nexo.%I force row level security', kind);
-    end loop;
-end
-$$;
-
 -- The cards of a user in the order in which others hold them too.
 create or replace function nexo.rename_member() returns trigger
     language plpgsql volatile

@@ -252,8 +252,7 @@ create trigger audit after update of name, email, password_hash on nexo.users
     for each row execute function nexo.audit_user();
 
 revoke all on function nexo.time_ordered_id(timestamptz), nexo.actor(), nexo.audit_change(), nexo.audit_part(),
-    nexo.audit_import(), nexo.audit_session(),
-    nexo.audit_user() from public;
+    nexo.audit_import(), nexo.audit_session(), nexo.audit_user() from public;
 revoke all on procedure nexo.audit(uuid, text, text, uuid, jsonb, jsonb) from public;
 grant execute on function nexo.time_ordered_id(timestamptz), nexo.actor() to nexo_app, nexo_auth;
 grant execute on procedure nexo.audit(uuid, text, text, uuid, jsonb, jsonb) to nexo_app, nexo_auth;
@@ -320,7 +319,8 @@ begin
 end
 $$;
 
--- As before, and told in the audit log.
+-- As before; and told in the audit log, and invitations go that give more than
+-- their sender has now.
 create or replace procedure nexo.renew_permissions()
     language plpgsql
 as $$

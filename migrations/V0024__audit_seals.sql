@@ -24,7 +24,8 @@ create policy tenant on nexo.audit_seals to nexo_app
     with check (account_id = nexo.current_account());
 do $$
 declare
-    -- Who seals must see every entry; and seals are made by the function alone.
+    -- Who seals must see every entry. The setting keeps a statement that is no
+    -- seal from being taken for one; it does not hold whoever sets it.
     everything constant bigint := nexo.role_permissions('owner');
 begin
     execute format('create policy may_read on nexo.audit_seals as restrictive for select to nexo_app
@@ -53,7 +54,7 @@ create function nexo.seal_audit(out sealed integer, out more boolean)
 as $$
 declare
     account constant uuid := nexo.current_account();
-    last    nexo.audit_seals;
+    last    record;
     horizon bigint;
     block   record;
     now     constant timestamptz := clock_timestamp();
@@ -67,13 +68,11 @@ begin
         more := true;
         return;
     end if;
-    select * into last from nexo.audit_seals s where s.account_id = account order by s.seq desc limit 1;
+    select s.seq, s.tx, s.last_id, s.hash into last from nexo.audit_seals s where s.account_id = account order by s.seq desc limit 1;
     horizon := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
     select count(*)::integer as entries, array_agg(e.id order by e.tx, e.id) as ids,
         array_agg(e.digest order by e.tx, e.id) as digests,
-        string_agg(uuid_send(e.id) || e.digest, '' order by e.tx, e.id) as content,
-        (array_agg(e.tx order by e.tx desc, e.id desc))[1] as tx,
-        (array_agg(e.id order by e.tx desc, e.id desc))[1] as last_id
+        string_agg(uuid_send(e.id) || e.digest, '' order by e.tx, e.id) as content, max(e.tx) as tx
     into block
     from (
         select l.id, l.tx, nexo.audit_digest(l) as digest from nexo.audit_log l
@@ -84,11 +83,11 @@ begin
     if sealed > 0 then
         perform set_config('nexo.sealing', 'on', true);
         insert into nexo.audit_seals (account_id, seq, sealed_at, tx, last_id, entries, digests, hash)
-        values (account, coalesce(last.seq, 0) + 1, now, block.tx, block.last_id, block.ids, block.digests,
+        values (account, coalesce(last.seq, 0) + 1, now, block.tx, block.ids[sealed], block.ids, block.digests,
             sha256(coalesce(last.hash, '') || uuid_send(account) || int8send(coalesce(last.seq, 0) + 1)
                 || int8send((extract(epoch from now) * 1000000)::bigint) || int8send(block.tx)
-                || uuid_send(block.last_id) || block.content))
-        returning * into last;
+                || uuid_send(block.ids[sealed]) || block.content))
+        returning audit_seals.seq, audit_seals.tx, audit_seals.last_id, audit_seals.hash into last;
         perform set_config('nexo.sealing', '', true);
     end if;
     -- In this order, or it would look at all that are sealed.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use nexo_core::model::{Account, AuditCheckpoint, Id};
 use nexo_core::{Authenticator, Database, Error};
+use tokio::task::JoinHandle;
 
 use crate::config::{AuditCommand, Settings, VerifyArgs};
 use crate::embedded::Embedded;
 use crate::open::{OpenError, Opened, open};
-use crate::run::print;
+use crate::run::{print, stop};
 use crate::signals::Signals;
 
 /// How long entries wait for their seal.
@@ -19,8 +20,34 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How often all accounts are looked at: for what other ways have left.
 const SWEEP: Duration = Duration::from_secs(300);
 
-/// Seals what is written, for as long as the process lives.
-pub(crate) async fn seal(database: Database, authenticator: Authenticator) {
+/// How long a drain waits for the last seals.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Seals what is written while the server runs.
+pub(crate) struct Sealer {
+    task: JoinHandle<()>,
+    database: Database,
+}
+
+impl Sealer {
+    pub(crate) fn start(database: Database, authenticator: Authenticator) -> Self {
+        let task = tokio::spawn(seal(database.clone(), authenticator));
+        Self { task, database }
+    }
+
+    /// Seals what the last requests have written.
+    pub(crate) async fn stop(self) {
+        self.task.abort();
+        drop(self.task.await);
+        match tokio::time::timeout(LAST, self.database.seal_audit_logs()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "audit logs are sealed by the next start"),
+            Err(_) => tracing::warn!("audit logs are sealed by the next start"),
+        }
+    }
+}
+
+async fn seal(database: Database, authenticator: Authenticator) {
     let mut swept: Option<Instant> = None;
     loop {
         if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
@@ -72,12 +99,7 @@ pub(crate) async fn run(settings: &Settings, wanted: &AuditCommand) -> Result<()
         worked = work(settings, wanted, &mut embedded) => worked,
         () = signals.next() => Err(AuditError::Stopped),
     };
-    if let Some(embedded) = embedded {
-        tokio::select! {
-            () = embedded.stop() => {}
-            () = signals.next() => {}
-        }
-    }
+    stop(embedded, &mut signals).await;
     worked
 }
 

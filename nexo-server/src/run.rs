@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::audit::{self, Sealer};
 use crate::config::{self, Command, LogFormat, Refused, Settings};
 use crate::embedded::Embedded;
 use crate::open::{OpenError, open};
 use crate::server::{Drained, Provider, Server, ServerError};
 use crate::signals::Signals;
-use crate::{audit, banner, demo, log};
+use crate::{banner, demo, log};
 
 /// Runs `nexo-server`: reads flags and environment, does what they say, and
 /// returns the exit code: 0 when it was asked to stop and did, 1 when it could
@@ -84,48 +85,60 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     // port that is taken is known at once.
     let server = Server::listen(settings.http()).await?;
     let (address, provider) = (server.local_addr(), server.provider());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let (quit, told) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async { drop(told.await) }));
 
     let mut embedded = None;
     let started = tokio::select! {
         started = start(settings, &provider, &mut embedded) => started,
         () = signals.next() => Ok(None),
     };
-    if let Ok(Some(database)) = &started {
+    if let Ok(Some((database, _))) = &started {
         announce(settings.log_format, address, database);
         signals.next().await;
     }
-    drop(stop);
+    drop(quit);
     finish(serving, &mut signals).await;
     // After the last request: nothing needs the database any more, and the
     // last handle on it goes before it does.
     drop(provider);
-    if let Some(embedded) = embedded {
-        tokio::select! {
-            () = embedded.stop() => {}
-            () = signals.next() => {}
+    let stopped = match started {
+        Ok(Some((_, sealer))) => {
+            sealer.stop().await;
+            Ok(())
         }
-    }
-    started.map(|_| tracing::info!("stopped"))
+        other => other.map(drop),
+    };
+    stop(embedded, &mut signals).await;
+    stopped.map(|()| tracing::info!("stopped"))
 }
 
-/// Opens the database and tells which it is.
+/// Opens the database and tells which it is, and who seals its audit logs.
 async fn start(
     settings: &Settings,
     provider: &Provider,
     embedded: &mut Option<Embedded>,
-) -> Result<Option<String>, StartError> {
+) -> Result<Option<(String, Sealer)>, StartError> {
     let opened = open(settings, embedded).await?;
-    tokio::spawn(audit::seal(opened.database.clone(), opened.authenticator.clone()));
+    let sealer = Sealer::start(opened.database.clone(), opened.authenticator.clone());
     provider.provide(opened.database, opened.authenticator);
-    Ok(Some(opened.name))
+    Ok(Some((opened.name, sealer)))
 }
 
 fn announce(format: LogFormat, address: SocketAddr, database: &str) {
     tracing::info!(%address, database, "listening");
     if format == LogFormat::Pretty {
         print(&banner::text(address, database));
+    }
+}
+
+/// Stops the private database, if there is one; a signal ends the wait.
+pub(crate) async fn stop(embedded: Option<Embedded>, signals: &mut Signals) {
+    if let Some(embedded) = embedded {
+        tokio::select! {
+            () = embedded.stop() => {}
+            () = signals.next() => {}
+        }
     }
 }
 

@@ -14,10 +14,8 @@ use uuid::Uuid;
 
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
-use crate::model::{
-    AuditEntry, AuditPage, AuditParams, ErrorCode, Id, MAX_LIMIT, Permission, Permissions,
-};
-use crate::repo::Table;
+use crate::model::{AuditEntry, AuditPage, AuditParams, Id, Permission, Permissions};
+use crate::repo::{Table, checked_limit};
 use crate::tenant::TenantScope;
 
 pub use verify::{AuditFault, Verified};
@@ -109,10 +107,7 @@ impl AuditRepository {
         needs: Permissions,
         others: &[Call<'_>],
     ) -> Result<(AuditPage, Vec<Vec<Row>>)> {
-        let limit = params.limit().ok_or_else(|| {
-            let told = format!("limit must be a number from 1 to {MAX_LIMIT}");
-            Error::new(ErrorCode::InvalidQuery, told)
-        })?;
+        let limit = checked_limit(params.limit)?;
         let (from, to) = (params.from.map(first_id), params.to.map(first_id));
         let fetch = i64::from(limit) + 1;
         let asked: [&(dyn ToSql + Sync); 8] = [

@@ -127,22 +127,18 @@ impl AuditRepository {
             // after what is wrong with the entries before it.
             let (mut good, mut fault, before) = (Vec::new(), None, place);
             for block in page {
-                let wrong = AuditFault::Block(seq + 1);
                 let Some(block) = block.filter(|it| it.follows(seq + 1, &hash, place)) else {
-                    fault = Some(wrong);
+                    fault = Some(AuditFault::Block(seq + 1));
                     break;
                 };
                 let checkpoint = &block.checkpoint;
                 (seq, place) = (checkpoint.seq, block.place);
                 hash.clone_from(&block.hash);
-                let another = |kept: &&AuditCheckpoint| {
-                    kept.seq == checkpoint.seq && kept.hash != checkpoint.hash
-                };
-                if kept.iter().find(another).is_some() {
-                    fault = Some(AuditFault::Checkpoint(seq));
-                }
+                let is_another =
+                    kept.iter().any(|kept| kept.seq == seq && kept.hash != checkpoint.hash);
                 good.push(block);
-                if fault.is_some() {
+                if is_another {
+                    fault = Some(AuditFault::Checkpoint(seq));
                     break;
                 }
             }
@@ -171,7 +167,7 @@ impl AuditRepository {
     /// # Errors
     /// As [`verify`](Self::verify).
     pub async fn checkpoint(&self, scope: &TenantScope) -> Result<Option<AuditCheckpoint>> {
-        scope.require(Permissions::ALL)?;
+        self.database.scoped(scope).permit(Permissions::ALL).await?;
         self.database.seal(scope.account_id()).await?;
         let rows = self.read(scope, &[Call::new(LAST, &[])]).await?;
         let read = |row: &Row| -> Result<AuditCheckpoint, PgError> {
@@ -246,7 +242,7 @@ impl Block {
 fn compare(blocks: &[Block], entries: &[Entry]) -> Option<AuditFault> {
     let digests: HashMap<Uuid, &[u8]> =
         entries.iter().map(|entry| (entry.id, &entry.digest[..])).collect();
-    let mut now = entries.iter().peekable();
+    let mut now = entries.iter();
     for block in blocks {
         for (id, sealed) in block.entries.iter().zip(&block.digests) {
             match digests.get(id) {
@@ -256,8 +252,11 @@ fn compare(blocks: &[Block], entries: &[Entry]) -> Option<AuditFault> {
                 }
                 Some(_) => {}
             }
-            // It is there, so that another one in its place was put before it.
-            let next = now.next()?;
+            // It is there: another one in its place was put before it, and none
+            // tells that a block has it twice.
+            let Some(next) = now.next() else {
+                return Some(AuditFault::Block(block.checkpoint.seq));
+            };
             if next.id != *id {
                 return Some(AuditFault::Inserted(Id::from_uuid(next.id)));
             }

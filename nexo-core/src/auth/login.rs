@@ -58,8 +58,8 @@ const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
 /// Something is written whether or not there is such a user, so that both take
-/// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent, `$6` the only account to
-/// tell, or null for all of the user's.
+/// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent,
+/// `$6` the only account to tell, or null for all of the user's.
 const TELL_FAILURE: &str = "with told as (
          insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent)
          select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $3, $4, $5

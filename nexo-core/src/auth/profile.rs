@@ -13,7 +13,7 @@ use crate::model::{
     ErrorCode, FieldCode, FieldError, PasswordChange, Permissions, Profile, ProfilePatch, Validate,
 };
 use crate::people::read_role;
-use crate::tenant::{Peer, TenantScope};
+use crate::tenant::TenantScope;
 
 /// `$1` user, `$2` account.
 const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name, m.role, m.role_id, m.permissions
@@ -83,13 +83,12 @@ impl Authenticator {
         &self,
         scope: &TenantScope,
         change: &PasswordChange,
-        peer: &Peer,
     ) -> Result<()> {
-        let scope = &scope.clone().seen_from(peer.clone());
-        let user = scope.user_id();
+        let user = scope.user_id().ok_or_else(Error::session_ended)?;
+        let peer = scope.peer().cloned().unwrap_or_default();
         // Counted apart from log-ins: who holds a token must not be able to
         // hold up those who log in.
-        let attempt = Attempt::new(&format!("password of {user:?}"), peer);
+        let attempt = Attempt::new(&format!("password of {user:?}"), &peer);
         let place = self.passwords().reserve()?;
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
@@ -103,10 +102,7 @@ impl Authenticator {
         let current = &change.current_password;
         let verdict = self.passwords().verify(place, current, Some(stored.clone())).await?;
         if !verdict.matches {
-            if let Some(user) = user {
-                let account = Some(scope.account_id());
-                self.tell_failure(user, account, &attempt, peer).await?;
-            }
+            self.tell_failure(user, Some(scope.account_id()), &attempt, &peer).await?;
             return Err(Error::invalid(vec![FieldError::new(
                 "current_password",
                 FieldCode::Mismatch,

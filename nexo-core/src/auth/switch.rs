@@ -14,7 +14,7 @@ use crate::db::{Call, Mode, translate};
 use crate::error::{Error, Result};
 use crate::model::{AuthTokens, Joined, JoinedAccounts, SwitchAccount};
 use crate::people::read_role;
-use crate::tenant::{Peer, TenantScope};
+use crate::tenant::TenantScope;
 
 const JOINED: &str = "select a.id, a.name, m.role, m.role_id, m.created_at
      from nexo.memberships m join nexo.accounts a on a.id = m.account_id
@@ -74,14 +74,13 @@ impl Authenticator {
         &self,
         scope: &TenantScope,
         to: &SwitchAccount,
-        peer: &Peer,
     ) -> Result<AuthTokens> {
-        let scope = &scope.clone().seen_from(peer.clone());
         let (user, before) = (scope.user_id(), scope.session_id());
         let user = user.ok_or_else(Error::session_ended)?;
         let token = RefreshToken::parse(&to.refresh_token).ok_or_else(refresh::refused)?;
         let (token, grace) = (token.hash().to_vec(), self.config().refresh_grace.as_secs_f64());
-        let start = Start::new(self, user, Some(to.account_id), peer)?;
+        let peer = scope.peer().cloned().unwrap_or_default();
+        let start = Start::new(self, user, Some(to.account_id), &peer)?;
         let mut replace = start.switch_params(&before).to_vec();
         replace.extend([&token as &(dyn ToSql + Sync), &grace]);
         let calls = [

@@ -11,7 +11,7 @@ use super::app::App;
 use super::flush::{Access, Call, FlushError, Mode, flush, prepare};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
-use crate::model::{Account, Id};
+use crate::model::{Account, Id, Permissions};
 use crate::tenant::{Actor, TenantScope};
 
 /// Fails with a division by zero when the session is not alive, and with the
@@ -42,6 +42,16 @@ pub(crate) trait Executor: Sync {
         calls: &[Call<'_>],
     ) -> impl Future<Output = Result<Vec<Vec<Row>>>> + Send;
 
+    /// Refuses a scope that lacks this, as [`run`](Self::run) does.
+    fn permit(&self, needs: Permissions) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            match self.scope().require(needs) {
+                Ok(()) => Ok(()),
+                Err(forbidden) => Err(self.refuse(forbidden).await),
+            }
+        }
+    }
+
     /// What to tell somebody whose token does not permit it: that, unless what
     /// they may has changed since the token was made. The audit log is told too.
     fn refuse(&self, forbidden: Error) -> impl Future<Output = Error> + Send;
@@ -59,9 +69,7 @@ impl Executor for Scoped<'_> {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        if let Err(forbidden) = self.scope.require(access.needs) {
-            return Err(self.refuse(forbidden).await);
-        }
+        self.permit(access.needs).await?;
         match self.send(access.mode, calls).await {
             // The database had something against it.
             Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),

@@ -88,9 +88,7 @@ impl Transaction {
         groups: &[Vec<Call<'_>>],
         after_failure: AfterFailure,
     ) -> Result<Vec<Result<Answered>>> {
-        if let Err(forbidden) = self.scope.require(needs) {
-            return Err(self.refuse(forbidden).await);
-        }
+        self.permit(needs).await?;
         let account = self.scope.account_id();
         let bound: Vec<_> = groups.iter().map(|group| bind(&account, group)).collect();
         let mut ready = Vec::with_capacity(bound.len());
@@ -202,9 +200,7 @@ impl Executor for Transaction {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        if let Err(forbidden) = self.scope.require(access.needs) {
-            return Err(self.refuse(forbidden).await);
-        }
+        self.permit(access.needs).await?;
         let guard = Guard::of(self, !self.begun.load(Ordering::Relaxed));
         match self.send_calls(access.mode, guard, calls).await {
             // The database had something against it.
@@ -234,7 +230,9 @@ impl Transaction {
         let is_new = self.app.is_new_refusal(&self.scope, detail);
         self.send_calls(Mode::Write, guard, if is_new { &calls } else { &[] }).await?;
         self.connection().batch_execute("COMMIT").await.map_err(translate)?;
-        self.app.told_refusal(&self.scope, detail);
+        if is_new {
+            self.app.told_refusal(&self.scope, detail);
+        }
         self.app.written().add(self.scope.account_id());
         self.begun.store(false, Ordering::Relaxed);
         Ok(())

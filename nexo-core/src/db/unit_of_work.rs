@@ -151,7 +151,7 @@ impl Executor for UnitOfWork {
     }
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        self.scope.require(access.needs)?;
+        self.permit(access.needs).await?;
         self.unsettled.fetch_add(1, Ordering::Relaxed);
         let account = self.scope.account_id();
         let bound = bind(&account, calls);

@@ -82,10 +82,8 @@ impl Importer {
     ) -> Result<Once<Import>> {
         new.validate().map_err(Error::invalid)?;
         check_names(new)?;
-        if let Some(table) = table_of(&new.collection)
-            && let Err(forbidden) = scope.require(table.to_write.into())
-        {
-            return Err(self.database.scoped(scope).refuse(forbidden).await);
+        if let Some(table) = table_of(&new.collection) {
+            self.database.scoped(scope).permit(table.to_write.into()).await?;
         }
         self.database
             .once(scope, key, async |transaction| {

@@ -108,10 +108,8 @@ impl State {
             Does::Store => table.to_write.into(),
             Does::TakeBack => table.to_write | table.to_delete,
         };
-        match by.scope().require(needs) {
-            Ok(()) => Ok(self),
-            Err(forbidden) => Err(by.refuse(forbidden).await),
-        }
+        by.permit(needs).await?;
+        Ok(self)
     }
 
     pub(super) fn read(row: &Row) -> Result<Self, PgError> {

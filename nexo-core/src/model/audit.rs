@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::list_query::limit;
 use super::text_enum::text_enum;
-use super::{Account, DEFAULT_LIMIT, FilterValue, Id, MAX_LIMIT, Session, User};
+use super::{Account, FilterValue, Id, Session, User};
 
 text_enum! {
     /// What was done.
@@ -84,7 +85,8 @@ pub struct AuditParams {
     pub from: Option<Timestamp>,
     /// Before this.
     pub to: Option<Timestamp>,
-    /// Entries, 1 to [`MAX_LIMIT`]; [`DEFAULT_LIMIT`] if absent.
+    /// Entries, 1 to [`MAX_LIMIT`](super::MAX_LIMIT);
+    /// [`DEFAULT_LIMIT`](super::DEFAULT_LIMIT) if absent.
     pub limit: Option<u16>,
     /// Those after a page that ended with this.
     pub cursor: Option<Id<AuditEntry>>,
@@ -126,13 +128,7 @@ impl AuditParams {
             "from" => once(name, &mut self.from, read(name, value)?),
             "to" => once(name, &mut self.to, read(name, value)?),
             "cursor" => once(name, &mut self.cursor, read(name, value)?),
-            "limit" => {
-                let limit =
-                    value.parse().ok().filter(|_| value.bytes().all(|it| it.is_ascii_digit()));
-                let limit =
-                    limit.ok_or_else(|| format!("limit must be a number from 1 to {MAX_LIMIT}"))?;
-                once(name, &mut self.limit, limit)
-            }
+            "limit" => once(name, &mut self.limit, limit(value)?),
             _ => {
                 let name: String = name.chars().take(40).collect();
                 Err(format!(
@@ -156,11 +152,6 @@ impl AuditParams {
             ("cursor", self.cursor.map(|it| it.to_string())),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-    }
-
-    /// How many entries are wanted, if that is in range.
-    pub(crate) fn limit(&self) -> Option<u16> {
-        Some(self.limit.unwrap_or(DEFAULT_LIMIT)).filter(|limit| (1..=MAX_LIMIT).contains(limit))
     }
 }
 

@@ -78,7 +78,7 @@ impl<T: Entity> ListParams<T> {
     }
 }
 
-fn limit(value: &str) -> Result<u16, String> {
+pub(super) fn limit(value: &str) -> Result<u16, String> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { value.parse().ok() } else { None };
     number

@@ -8,10 +8,8 @@ use tokio_postgres::{Error as PgError, Row};
 use super::role_ref;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
-use crate::model::{
-    DEFAULT_LIMIT, ErrorCode, Id, MAX_LIMIT, Member, MemberPatch, Members, Permission, Permissions,
-    User,
-};
+use crate::model::{ErrorCode, Id, Member, MemberPatch, Members, Permission, Permissions, User};
+use crate::repo::checked_limit;
 use crate::tenant::TenantScope;
 
 macro_rules! columns {
@@ -76,11 +74,7 @@ impl MemberRepository {
         limit: Option<u16>,
         cursor: Option<&str>,
     ) -> Result<Members> {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let told = format!("limit must be a number from 1 to {MAX_LIMIT}");
-            return Err(Error::new(ErrorCode::InvalidQuery, told));
-        }
+        let limit = checked_limit(limit)?;
         let after = cursor.map(str::parse::<Id<User>>).transpose().map_err(|_| {
             Error::new(ErrorCode::InvalidCursor, "the cursor is not one of this list")
         })?;

@@ -106,7 +106,9 @@ impl TenantScope {
         self
     }
 
-    pub(crate) fn peer(&self) -> Option<&Peer> {
+    /// Where the request of the scope comes from, as far as that was said.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_deref()
     }
 

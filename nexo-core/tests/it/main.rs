@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
-mod audit_seals;
 mod batch;
 mod catalog;
 mod clients;
@@ -19,7 +18,6 @@ mod plans;
 mod proof;
 mod rules;
 mod search;
-mod search_bounds;
 mod sessions;
 mod tokens;
 mod unit_of_work;

@@ -251,24 +251,19 @@ async fn a11_changing_the_password_ends_other_sessions() {
     };
     let peer = Peer::default();
     let wrong = authenticator
-        .change_password(
-            &tenant.scope,
-            &change("not the password", "nine amber foxes whistle"),
-            &peer,
-        )
+        .change_password(&tenant.scope, &change("not the password", "nine amber foxes whistle"))
         .await
         .expect_err("wrong");
     assert_eq!(
         (wrong.fields()[0].field.as_str(), wrong.fields()[0].code),
         ("current_password", FieldCode::Mismatch)
     );
-    let weak =
-        authenticator.change_password(&tenant.scope, &change(PASSWORD, "short"), &peer).await;
+    let weak = authenticator.change_password(&tenant.scope, &change(PASSWORD, "short")).await;
     assert_eq!(weak.expect_err("weak").fields()[0].field, "new_password");
     authenticator.profile(&other_scope).await.expect("nothing has changed");
 
     authenticator
-        .change_password(&tenant.scope, &change(PASSWORD, "nine amber foxes whistle"), &peer)
+        .change_password(&tenant.scope, &change(PASSWORD, "nine amber foxes whistle"))
         .await
         .expect("changed");
     authenticator.profile(&tenant.scope).await.expect("this session stays");
@@ -307,8 +302,7 @@ async fn a11_no_log_in_with_the_old_password_survives_the_change() {
         current_password: PASSWORD.into(),
         new_password: "nine amber foxes whistle".into(),
     };
-    let peer = Peer::default();
-    authenticator.change_password(&tenant.scope, &change, &peer).await.expect("changed");
+    authenticator.change_password(&tenant.scope, &change).await.expect("changed");
     let scopes: Vec<_> = logins.join_all().await.into_iter().flatten().collect();
     for scope in scopes {
         let ended = authenticator.profile(&scope).await.expect_err("ended");
@@ -327,7 +321,7 @@ async fn a5_guessing_the_current_password_is_throttled() {
         PasswordChange { current_password: "a guess".into(), new_password: PASSWORD.into() };
     let mut codes = Vec::new();
     for _ in 0..13 {
-        let error = authenticator.change_password(&tenant.scope, &guess, &Peer::default()).await;
+        let error = authenticator.change_password(&tenant.scope, &guess).await;
         codes.push(error.expect_err("refused").code());
     }
     assert!(codes.contains(&ErrorCode::TooManyRequests), "{codes:?}");

@@ -13,7 +13,7 @@ use nexo_core::{Authenticator, Database, Error, Peer};
 use crate::config::{DemoArgs, Settings};
 use crate::embedded::Embedded;
 use crate::open::{OpenError, Opened, open};
-use crate::run::print;
+use crate::run::{print, stop};
 use crate::signals::Signals;
 use progress::ProgressLine;
 
@@ -61,12 +61,7 @@ pub(crate) async fn run(settings: &Settings, wanted: &DemoArgs) -> Result<(), De
     if let Some(user) = &done.registered {
         print(&report::text(settings, user, done.filled.as_ref()));
     }
-    if let Some(embedded) = embedded {
-        tokio::select! {
-            () = embedded.stop() => {}
-            () = signals.next() => {}
-        }
-    }
+    stop(embedded, &mut signals).await;
     worked
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn switch(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let switch: SwitchAccount = call.json().await?;
-    let tokens = to.authenticator().switch_account(&scope, &switch, &call.peer()).await?;
+    let tokens = to.authenticator().switch_account(&scope, &switch).await?;
     respond::ok(&tokens)
 }
 
@@ -80,6 +80,6 @@ pub(crate) async fn change_password(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let change: PasswordChange = call.json().await?;
-    to.authenticator().change_password(&scope, &change, &call.peer()).await?;
+    to.authenticator().change_password(&scope, &change).await?;
     Ok(respond::no_content())
 }

@@ -87,11 +87,11 @@ async fn a_user_joins_by_their_password_and_goes_to_and_fro() {
     };
     // A6: an access token alone opens no session; nor does another one's refresh token.
     for of in [&user.tokens, &world.owner.tokens] {
-        let refused = world.authenticator.switch_account(&joined.scope, &to(own, of), &peer).await;
+        let refused = world.authenticator.switch_account(&joined.scope, &to(own, of)).await;
         assert_eq!(refused.expect_err("not its own").code(), ErrorCode::InvalidRefreshToken);
     }
     let there_and_back = to(own, &joined.tokens);
-    let back = world.authenticator.switch_account(&joined.scope, &there_and_back, &peer).await;
+    let back = world.authenticator.switch_account(&joined.scope, &there_and_back).await;
     let back_tokens = back.expect("switches");
     let back = world.authenticator.verify(&back_tokens.access_token).await.expect("verifies");
     assert_eq!(back.account_id(), own);
@@ -104,7 +104,7 @@ async fn a_user_joins_by_their_password_and_goes_to_and_fro() {
     let foreign = Tenant::register(&world.authenticator).await.scope.account_id();
     for account in [foreign, Id::new()] {
         let to = to(account, &back_tokens);
-        let refused = world.authenticator.switch_account(&back, &to, &peer).await;
+        let refused = world.authenticator.switch_account(&back, &to).await;
         assert!(refused.expect_err("no member").is_not_found());
     }
     clients.list(&back, &Default::default()).await.expect("goes on");
@@ -126,8 +126,7 @@ async fn a6_switching_prolongs_nothing() {
     let first: String = superuser.query_one(ends, &[]).await.expect("one").get(0);
     let refresh_token = world.owner.tokens.refresh_token.clone();
     let to = SwitchAccount { account_id: world.owner.scope.account_id(), refresh_token };
-    let peer = Peer::default();
-    let switched = world.authenticator.switch_account(&world.owner.scope, &to, &peer);
+    let switched = world.authenticator.switch_account(&world.owner.scope, &to);
     switched.await.expect("switches");
     let second: String = superuser.query_one(ends, &[]).await.expect("one").get(0);
     assert_eq!(first, second);

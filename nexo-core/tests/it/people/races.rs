@@ -83,9 +83,8 @@ async fn p5_a_demoted_member_does_not_undo_it() {
 #[tokio::test]
 async fn a6_a_session_has_one_successor() {
     let world = World::create().await;
-    let (peer, to) = (Peer::default(), switch(&world.owner));
-    let switching =
-        (0..6).map(|_| world.authenticator.switch_account(&world.owner.scope, &to, &peer));
+    let to = switch(&world.owner);
+    let switching = (0..6).map(|_| world.authenticator.switch_account(&world.owner.scope, &to));
     let done = futures_util::future::join_all(switching).await;
     assert_eq!(done.iter().filter(|it| it.is_ok()).count(), 1);
     let superuser = world.test.superuser().await;
@@ -106,7 +105,7 @@ async fn a10_a_session_that_is_opening_ends_with_the_others() {
         let other = world.authenticator.verify(&other.access_token).await.expect("verifies");
         let to = switch(owner);
         let holder = Holder::hold(&world, "select from nexo.memberships for update").await;
-        let switching = world.authenticator.switch_account(&owner.scope, &to, &peer);
+        let switching = world.authenticator.switch_account(&owner.scope, &to);
         let ending = async {
             holder.awaits(1).await;
             let ending = async {
@@ -115,7 +114,7 @@ async fn a10_a_session_that_is_opening_ends_with_the_others() {
                         current_password: PASSWORD.to_owned(),
                         new_password: "eleven plaid herons whistle".to_owned(),
                     };
-                    world.authenticator.change_password(&other, &change, &peer).await
+                    world.authenticator.change_password(&other, &change).await
                 } else {
                     world.authenticator.logout_everywhere(&other).await
                 }
@@ -148,8 +147,7 @@ async fn a10_an_old_password_accepts_nothing() {
             current_password: PASSWORD.to_owned(),
             new_password: "eleven plaid herons whistle".to_owned(),
         };
-        let peer = Peer::default();
-        world.authenticator.change_password(&user.scope, &change, &peer).await.expect("changed");
+        world.authenticator.change_password(&user.scope, &change).await.expect("changed");
         holder.let_go().await;
     };
     let (accepted, ()) = tokio::join!(world.accept(&invited.token, PASSWORD, None), changing);

@@ -124,8 +124,7 @@ async fn f15_no_session_outlives_a_change_of_its_role() {
         let mut refresh = member.tokens.refresh_token.clone();
         for _ in 0..60 {
             let to = SwitchAccount { account_id: account, refresh_token: refresh.clone() };
-            let peer = Peer::default();
-            let tokens = match world.authenticator.switch_account(&scope, &to, &peer).await {
+            let tokens = match world.authenticator.switch_account(&scope, &to).await {
                 Ok(tokens) => tokens,
                 Err(error) => {
                     assert_eq!(error.code(), ErrorCode::PermissionsChanged, "{error}");

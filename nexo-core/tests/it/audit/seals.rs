@@ -1,37 +1,19 @@
 //! Entries are sealed behind those who write, and what was tampered with is named.
 
-use nexo_core::model::{AuditCheckpoint, AuditEntry, AuditParams, Client, ErrorCode, NewClient};
-use nexo_core::testing::{Tenant, TestDatabase};
-use nexo_core::{AuditFault, AuthConfig, Authenticator, Database, TenantScope, Verified};
+use nexo_core::model::{AuditCheckpoint, AuditParams, Client, ErrorCode, NewClient};
+use nexo_core::testing::Tenant;
+use nexo_core::tokio_postgres::error::SqlState;
+use nexo_core::{AuditFault, Verified};
 
-struct World {
-    test: TestDatabase,
-    database: Database,
-    authenticator: Authenticator,
-    scope: TenantScope,
-}
+use super::World;
 
 impl World {
-    async fn create() -> Self {
-        let test = TestDatabase::create().await;
-        let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
-        let scope = Tenant::register(&authenticator).await.scope;
-        Self { test, database, authenticator, scope }
-    }
-
     async fn make(&self, clients: usize) {
         for at in 0..clients {
             let new = NewClient::named(format!("Client {at}"));
-            let made = self.database.repository::<Client>().create(&self.scope, &new).await;
+            let made = self.database.repository::<Client>().create(&self.owner.scope, &new).await;
             made.expect("created");
         }
-    }
-
-    /// The entries, the oldest first.
-    async fn log(&self) -> Vec<AuditEntry> {
-        let params = AuditParams { limit: Some(200), ..AuditParams::default() };
-        let page = self.database.audit().list(&self.scope, &params).await.expect("read");
-        page.data.into_iter().rev().collect()
     }
 
     /// Everything, in one block. A transaction anywhere in the cluster, as other
@@ -48,7 +30,7 @@ impl World {
     }
 
     async fn verify(&self, kept: &[AuditCheckpoint]) -> Verified {
-        self.database.audit().verify(&self.scope, kept).await.expect("verified")
+        self.database.audit().verify(&self.owner.scope, kept).await.expect("verified")
     }
 }
 
@@ -58,14 +40,17 @@ async fn what_was_sealed_is_as_it_was() {
     world.make(3).await;
     let nothing = world.verify(&[]).await;
     assert_eq!((nothing.entries, nothing.checkpoint, nothing.fault), (0, None, None));
-    assert_eq!(nothing.unsealed as usize, world.log().await.len());
+    assert_eq!(nothing.unsealed as usize, world.log(&AuditParams::default()).await.len());
     world.seal().await;
     world.make(2).await;
     let first = world.verify(&[]).await;
     assert_eq!((first.unsealed, first.fault), (2, None));
     world.seal().await;
     let all = world.verify(first.checkpoint.as_slice()).await;
-    assert_eq!((all.entries as usize, all.unsealed, all.fault), (world.log().await.len(), 0, None));
+    assert_eq!(
+        (all.entries as usize, all.unsealed, all.fault),
+        (world.log(&AuditParams::default()).await.len(), 0, None)
+    );
     assert_eq!(all.checkpoint.map(|it| it.seq), Some(2));
     // Another account's log is another chain.
     let other = Tenant::register(&world.authenticator).await.scope;
@@ -82,7 +67,7 @@ async fn late_entries_are_sealed_in_their_order() {
     let world = World::create().await;
     world.seal().await;
     let before = world.verify(&[]).await.entries;
-    let unit = world.database.unit_of_work(&world.scope).await.expect("begins");
+    let unit = world.database.unit_of_work(&world.owner.scope).await.expect("begins");
     unit.create::<Client>(&NewClient::named("Late")).await.expect("created");
     world.make(2).await;
     world.database.seal_audit_logs().await.expect("sealed");
@@ -105,7 +90,7 @@ async fn tampering_is_found_and_named() {
     world.make(1).await;
     world.seal().await;
     let kept = world.verify(&[]).await.checkpoint.expect("sealed");
-    let log = world.log().await;
+    let log = world.log(&AuditParams::default()).await;
     let (second, third) = (log[log.len() - 8].id, log[log.len() - 7].id);
     let superuser = world.test.superuser().await;
     superuser
@@ -147,7 +132,7 @@ async fn tampering_is_found_and_named() {
             "update nexo.audit_log set user_id = null where id = '{third}'; delete from nexo.audit_seals;
              begin; select set_config('nexo.account_id', '{0}', true), set_config('nexo.permissions', '-1', true);
              select nexo.seal_audit(); commit;",
-            world.scope.account_id()
+            world.owner.scope.account_id()
         ), AuditFault::Checkpoint(3)),
     ] {
         superuser.batch_execute(&tampering).await.unwrap_or_else(|error| panic!("{tampering}: {error:?}"));
@@ -203,4 +188,45 @@ async fn a_checkpoint_is_signed() {
         let refused = world.authenticator.read_checkpoint(wrong).await.expect_err("no checkpoint");
         assert_eq!(refused.code(), ErrorCode::BadRequest, "{wrong}");
     }
+}
+
+/// R28: a seal that is no seal is refused, and whoever does not see everything
+/// seals nothing.
+#[tokio::test]
+async fn r28_seals_are_made_of_everything_or_not_at_all() {
+    let world = World::create().await;
+    let app = world.test.as_app().await;
+    let by_hand = "insert into nexo.audit_seals (seq, tx, last_id, entries, digests, hash)
+        select 1, 9223372036854775807, id, array[id], array[sha256('')], sha256('') from nexo.audit_log limit 1";
+    let sealed = "select nexo.seal_audit()";
+    for (permissions, statement) in [
+        ("-1", by_hand),
+        ("nexo.permission('audit:read')", by_hand),
+        ("nexo.permission('audit:read')", sealed),
+        ("nexo.role_permissions('admin')", sealed),
+    ] {
+        app.batch_execute(&format!(
+            "begin; set local nexo.account_id = '{}';
+             select set_config('nexo.permissions', ({permissions})::text, true)",
+            world.owner.scope.account_id()
+        ))
+        .await
+        .expect("begun");
+        let refused = app.batch_execute(statement).await.expect_err(statement);
+        assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");
+        app.batch_execute("rollback").await.expect("ended");
+    }
+}
+
+/// However many seal at once, each entry is sealed once.
+#[tokio::test]
+async fn what_is_sealed_twice_is_sealed_once() {
+    let world = World::create().await;
+    world.make(3).await;
+    let sealing = (0..4).map(|_| world.seal());
+    futures_util::future::join_all(sealing).await;
+    world.seal().await;
+    let found = world.verify(&[]).await;
+    assert_eq!((found.unsealed, found.fault), (0, None));
+    assert_eq!(found.entries as usize, world.log(&AuditParams::default()).await.len());
 }

@@ -1,35 +1,11 @@
 //! Search where it could be led astray: by long names, by marks, by rare words
 //! beside common ones; and by whom it may not be asked.
 
-use nexo_core::model::{Client, NewClient, SearchParams};
-use nexo_core::testing::{Tenant, TestDatabase};
-use nexo_core::{AuthConfig, Database, DatabaseConfig, TenantScope};
+use nexo_core::model::{Client, NewClient};
+use nexo_core::testing::TestDatabase;
+use nexo_core::{Database, DatabaseConfig};
 
-struct World {
-    test: TestDatabase,
-    database: Database,
-    scope: TenantScope,
-}
-
-impl World {
-    async fn create() -> Self {
-        let test = TestDatabase::create().await;
-        let (database, authenticator) = test.open_with_auth(AuthConfig::default()).await;
-        let scope = Tenant::register(&authenticator).await.scope;
-        Self { test, database, scope }
-    }
-
-    async fn make(&self, new: NewClient) -> Client {
-        let made = self.database.repository::<Client>().create(&self.scope, &new).await;
-        made.expect("created")
-    }
-
-    async fn titles(&self, q: &str) -> Vec<String> {
-        let params = SearchParams { q: q.to_owned(), ..SearchParams::default() };
-        let found = self.database.search(&self.scope, &params).await.expect("searched");
-        found.data.into_iter().map(|hit| hit.title).collect()
-    }
-}
+use super::World;
 
 /// Of a long name, more than what the index has of it counts; and so does every
 /// word of a long query.
@@ -38,11 +14,11 @@ async fn every_word_of_a_long_query_counts() {
     let world = World::create().await;
     let long = "International Consolidated Widget Manufacturing and Trading Holding Company of";
     for place in ["Utah", "Nevada", "Texas"] {
-        world.make(NewClient::named(format!("{long} {place}"))).await;
+        world.make::<Client>(NewClient::named(format!("{long} {place}"))).await;
     }
     assert_eq!(world.titles(&format!("{long} Berlin")).await, [] as [String; 0]);
     assert_eq!(world.titles(&format!("{long} Nev")).await, [format!("{long} Nevada")]);
-    world.make(NewClient::named("the quick brown fox")).await;
+    world.make::<Client>(NewClient::named("the quick brown fox")).await;
     for q in
         [format!("{} unicorn", "the ".repeat(10)), "t q b f th qu br fo the qui bro unicorn".into()]
     {
@@ -85,7 +61,7 @@ async fn how_a_word_is_pointed_does_not_matter() {
         ("Đorđe Ðarr", "dorde darr"),
         ("ガス", "ガス"),
     ] {
-        world.make(NewClient::named(name)).await;
+        world.make::<Client>(NewClient::named(name)).await;
         assert_eq!(world.titles(asked).await, [name], "{asked}");
         assert!(world.titles(name).await.contains(&name.to_owned()), "{name}");
     }
@@ -101,7 +77,7 @@ async fn h3_marks_in_the_wrong_order() {
     let dots = "\u{2026}".repeat(7_000) + "needle " + &"a".repeat(65);
     for at in 0..20 {
         let notes = Some(if at % 2 == 0 { marks.clone() } else { dots.clone() });
-        world.make(NewClient { notes, ..NewClient::named(format!("Alpha {at}")) }).await;
+        world.make::<Client>(NewClient { notes, ..NewClient::named(format!("Alpha {at}")) }).await;
     }
     assert_eq!(world.titles("alpha nee").await.len(), 20);
 }
@@ -129,7 +105,7 @@ async fn a_long_text_has_the_words_of_its_pieces() {
 #[tokio::test]
 async fn p2_who_may_not_read_finds_nothing() {
     let world = World::create().await;
-    let made = world.make(NewClient::named("Ada")).await;
+    let made = world.make::<Client>(NewClient::named("Ada")).await;
     let app = world.test.as_app().await;
     for (permissions, found) in [
         ("nexo.permission('client:read')", 1),

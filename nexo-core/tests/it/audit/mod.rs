@@ -1,5 +1,7 @@
 //! Who did what: an entry for each change, in its transaction.
 
+mod seals;
+
 use nexo_core::model::{
     AcceptInvitation, AuditAction, AuditEntry, AuditParams, BuiltInRole, Client, ClientPatch,
     Employee, ErrorCode, Id, Invite, LoginRequest, MemberPatch, NewClient, NewEmployee, NewProject,
@@ -136,7 +138,11 @@ async fn a8_sessions_and_people_are_told() {
         current_password: PASSWORD.to_owned(),
         new_password: "eleven plaid herons whistle".to_owned(),
     };
-    world.authenticator.change_password(&owner.scope, &change, &peer()).await.expect("changed");
+    world
+        .authenticator
+        .change_password(&owner.scope.clone().seen_from(peer()), &change)
+        .await
+        .expect("changed");
     let told = [
         "fail_login users",
         "login sessions",
