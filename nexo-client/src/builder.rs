@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::Nexo;
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ pub struct Builder {
     retries: u32,
     user_agent: String,
     session: Option<Session>,
+    api_key: Option<SecretString>,
     listener: Option<Listener>,
     http: Option<reqwest::Client>,
 }
@@ -37,6 +39,7 @@ impl Builder {
             retries: 3,
             user_agent: concat!("nexo-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             session: None,
+            api_key: None,
             listener: None,
             http: None,
         }
@@ -76,6 +79,13 @@ impl Builder {
         self
     }
 
+    /// Sends this API key with each request, in place of a session: there is
+    /// nothing to log in to or to refresh.
+    pub fn api_key(mut self, secret: impl Into<String>) -> Self {
+        self.api_key = Some(SecretString::from(secret.into()));
+        self
+    }
+
     /// Calls `listener` with the session after each login and refresh, and
     /// with `None` when there is none any more: the place to store it.
     ///
@@ -100,8 +110,9 @@ impl Builder {
     /// The handle. Nothing is sent yet.
     ///
     /// # Errors
-    /// The URL or the user agent cannot be used, or an `https` URL is given
-    /// and the system has no certificates.
+    /// The URL, the user agent or the API key cannot be used, or there are both
+    /// a key and a session, or an `https` URL is given and the system has no
+    /// certificates.
     pub fn build(self) -> Result<Nexo> {
         let base = parse_base(&self.url)?;
         let user_agent = HeaderValue::try_from(self.user_agent)
@@ -112,9 +123,24 @@ impl Builder {
         };
         let policy = Policy { retries: self.retries };
         let transport = Transport { http, base, timeout: self.timeout, user_agent, policy };
-        let keeper = Keeper::new(self.session, self.listener);
+        let keeper = match (self.api_key, self.session) {
+            (Some(_), Some(_)) => {
+                return Err(Error::usage("give an API key or a session, not both"));
+            }
+            (Some(key), None) => Keeper::of_key(usable(key)?),
+            (None, session) => Keeper::new(session, self.listener),
+        };
         Ok(Nexo { inner: Arc::new(Inner { transport, keeper }) })
     }
+}
+
+/// An API key as it was told, without the line's end that a file may add.
+fn usable(key: SecretString) -> Result<SecretString> {
+    let text = key.expose_secret().trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::usage("the API key must be the text that making it has told"));
+    }
+    Ok(text.into())
 }
 
 fn parse_base(url: &str) -> Result<Url> {

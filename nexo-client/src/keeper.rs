@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::{BoxFuture, Shared};
+use secrecy::SecretString;
 
 use crate::error::{Error, Result};
 use crate::session::Session;
@@ -23,6 +24,7 @@ pub(crate) struct Keeper {
     // the listener may read the state meanwhile.
     changing: Mutex<()>,
     listener: Option<Listener>,
+    api_key: Option<SecretString>,
 }
 
 enum State {
@@ -57,11 +59,29 @@ pub(crate) enum Renewal {
 impl Keeper {
     pub(crate) fn new(session: Option<Session>, listener: Option<Listener>) -> Self {
         let state = session.map_or(State::LoggedOut, |session| State::live(Arc::new(session)));
-        Self { state: Mutex::new(state), changing: Mutex::new(()), listener }
+        Self { state: Mutex::new(state), changing: Mutex::new(()), listener, api_key: None }
+    }
+
+    /// Of a handle that has an API key, and so never a session.
+    pub(crate) fn of_key(api_key: SecretString) -> Self {
+        Self { api_key: Some(api_key), ..Self::new(None, None) }
+    }
+
+    pub(crate) fn api_key(&self) -> Option<&SecretString> {
+        self.api_key.as_ref()
+    }
+
+    /// A handle that has an API key has no session, and gets none.
+    pub(crate) fn refuse_key(&self) -> Result<()> {
+        match self.api_key {
+            None => Ok(()),
+            Some(_) => Err(Error::usage("this handle has an API key; build another to log in")),
+        }
     }
 
     /// The session, or why there is none.
     pub(crate) fn session(&self) -> Result<Arc<Session>> {
+        self.refuse_key()?;
         lock(&self.state).live_mut().map(|live| Arc::clone(&live.session))
     }
 

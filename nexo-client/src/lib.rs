@@ -44,6 +44,7 @@
 //! better than an older SDK. It stores nothing; [`Session`] says how a program
 //! can. It needs a tokio runtime, for timers and for the refresh.
 
+mod api_keys;
 mod audit;
 mod builder;
 mod collections;
@@ -61,6 +62,7 @@ mod session;
 mod stream;
 mod transport;
 
+pub use api_keys::ApiKeys;
 pub use audit::Audit;
 pub use builder::Builder;
 pub use collections::COLLECTIONS;

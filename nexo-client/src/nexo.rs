@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::builder::Builder;
 use crate::error::Result;
@@ -124,6 +125,18 @@ impl Nexo {
         Ok(self.keep(tokens, asked_at))
     }
 
+    /// Leaves the account of the session, whatever the user may do in it: their
+    /// sessions and API keys there end.
+    ///
+    /// # Errors
+    /// [`is_conflict`](crate::Error::is_conflict) for the account's last owner,
+    /// and every error of a write.
+    pub async fn leave_account(&self) -> Result<()> {
+        self.request(Method::POST, "/api/auth/leave").send::<()>().await?;
+        self.inner.keeper.log_out();
+        Ok(())
+    }
+
     /// Ends the session, here and on the server. Without a session it does
     /// nothing.
     ///
@@ -201,6 +214,12 @@ impl Nexo {
         People::new(self)
     }
 
+    /// The account's API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self)
+    }
+
     /// Who did what in the account.
     #[must_use]
     pub fn audit(&self) -> Audit {
@@ -260,6 +279,7 @@ impl Nexo {
     }
 
     async fn authenticate<B: Serialize + Sync>(&self, path: &str, body: &B) -> Result<Profile> {
+        self.inner.keeper.refuse_key()?;
         let asked_at = Instant::now();
         let tokens: AuthTokens =
             self.request(Method::POST, path).json(body).anonymous().send().await?;

@@ -115,9 +115,19 @@ impl People {
     /// [`is_conflict`](crate::Error::is_conflict) for the last owner;
     /// [`is_forbidden`](crate::Error::is_forbidden) without `member:manage`.
     pub async fn set_role(&self, user: Id<User>, role: impl Into<RoleRef>) -> Result<Member> {
-        let patch = MemberPatch { role: role.into() };
+        let patch = MemberPatch::role(role);
         let request = self.nexo.request(Method::PATCH, format!("/api/members/{user}"));
         request.merge_patch(&patch).send().await
+    }
+
+    /// Holds a member out for a while, or lets them in again. They keep their
+    /// role; their sessions end, and their API keys come to nothing meanwhile.
+    ///
+    /// # Errors
+    /// As [`set_role`](Self::set_role).
+    pub async fn set_disabled(&self, user: Id<User>, disabled: bool) -> Result<Member> {
+        let request = self.nexo.request(Method::PATCH, format!("/api/members/{user}"));
+        request.merge_patch(&MemberPatch::disabled(disabled)).send().await
     }
 
     /// Takes a member out of the account.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use nexo_core::model::{AuthTokens, RefreshRequest};
 use reqwest::Method;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
 use crate::keeper::{Flight, Keeper, Renewal, Token};
@@ -33,6 +33,9 @@ impl Inner {
     /// the token, it has done nothing, be it a read or a write: the call is
     /// sent once more with a new one.
     pub(crate) async fn send_authenticated(self: &Arc<Self>, call: &Call) -> Result<Reply> {
+        if let Some(key) = self.keeper.api_key() {
+            return self.send_by_key(key, call).await;
+        }
         let session = self.usable_session().await?;
         let error = match self.send_as(&session, call).await {
             Err(error) if error.is_stale_token() => error,
@@ -47,6 +50,17 @@ impl Inner {
             Err(error) => Err(error),
         };
         answer.map_err(|error| error.or_in_doubt(in_doubt))
+    }
+
+    /// An API key is not refreshed. Of one whose permissions have changed, the
+    /// server learns by refusing it once.
+    async fn send_by_key(&self, key: &SecretString, call: &Call) -> Result<Reply> {
+        let error = match self.transport.send(call, Some(key)).await {
+            Err(error) if error.is_permissions_changed() => error,
+            answer => return answer,
+        };
+        let in_doubt = error.is_outcome_unknown();
+        self.transport.send(call, Some(key)).await.map_err(|error| error.or_in_doubt(in_doubt))
     }
 
     async fn send_as(&self, session: &Arc<Session>, call: &Call) -> Result<Reply> {

@@ -86,11 +86,18 @@ impl Error {
         }
     }
 
-    pub(crate) fn permissions_changed() -> Self {
-        Self::new(
-            ErrorCode::PermissionsChanged,
-            "what you may do has changed; refresh the access token",
-        )
+    /// Of somebody with an API key, or with an access token.
+    pub(crate) fn permissions_changed(has_key: bool) -> Self {
+        let told = match has_key {
+            true => "what the API key may do has changed; send the request again",
+            false => "what you may do has changed; refresh the access token",
+        };
+        Self::new(ErrorCode::PermissionsChanged, told)
+    }
+
+    /// What is no key cannot be told from one that was.
+    pub(crate) fn bad_key() -> Self {
+        Self::new(ErrorCode::Unauthenticated, "the API key is unknown, revoked or has expired")
     }
 
     /// The same error of a part of what was given: its fields are told by their

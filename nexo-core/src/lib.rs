@@ -82,7 +82,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "db")]
 pub use import::{Importer, ReportFile};
 #[cfg(feature = "auth")]
-pub use people::InvitationRepository;
+pub use people::{ApiKeyRepository, InvitationRepository};
 #[cfg(feature = "db")]
 pub use people::{MemberRepository, RoleRepository};
 #[cfg(feature = "db")]

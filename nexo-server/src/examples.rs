@@ -2,8 +2,8 @@
 
 use nexo_core::model::{
     AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, Entity, Id, Invite,
-    LoginRequest, MemberPatch, NewImport, NewRole, PasswordChange, Permission, ProfilePatch,
-    RefreshRequest, RegisterRequest, RolePatch, SwitchAccount,
+    LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
+    ProfilePatch, RefreshRequest, RegisterRequest, RolePatch, SwitchAccount,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -57,12 +57,16 @@ pub(crate) fn role_patch(_: u32) -> Value {
 }
 
 pub(crate) fn member(_: u32) -> Value {
-    json(&MemberPatch { role: BuiltInRole::Manager.into() })
+    json(&MemberPatch::role(BuiltInRole::Manager))
 }
 
 pub(crate) fn invitation(number: u32) -> Value {
     let email = format!("charles{number}@example.com");
     json(&Invite { email, role: BuiltInRole::Member.into() })
+}
+
+pub(crate) fn api_key(number: u32) -> Value {
+    json(&NewApiKey::named(format!("Web shop {number}"), Permission::ClientRead))
 }
 
 pub(crate) fn profile(_: u32) -> Value {

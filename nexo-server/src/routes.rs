@@ -19,7 +19,7 @@ use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
-use crate::handlers::{audit, auth, crud, export, health, imports, keys, people, search};
+use crate::handlers::{api_keys, audit, auth, crud, export, health, imports, keys, people, search};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -46,6 +46,7 @@ pub fn table() -> Vec<Route> {
             Box::pin(auth::switch(to, scope, call))
         })
         .example(examples::switch_account),
+        tenant(Method::POST, "/api/auth/leave", |to, scope, _| Box::pin(people::leave(to, scope))),
         tenant(Method::POST, "/api/auth/logout", |to, scope, _| Box::pin(auth::logout(to, scope))),
         tenant(Method::POST, "/api/auth/logout-all", |to, scope, _| {
             Box::pin(auth::logout_everywhere(to, scope))
@@ -69,6 +70,7 @@ pub fn table() -> Vec<Route> {
         Box::pin(audit::list(to, scope, call))
     }));
     table.extend(people());
+    table.extend(api_keys());
     table.extend(imports());
     table.extend(crud::<Client>());
     table.extend(crud::<Department>());
@@ -123,6 +125,23 @@ fn people() -> [Route; 13] {
         }),
         tenant(Method::DELETE, "/api/invitations/{id}", |to, scope, call| {
             Box::pin(people::withdraw(to, scope, call))
+        }),
+    ]
+}
+
+/// How programs act in the account.
+fn api_keys() -> [Route; 4] {
+    [
+        tenant(Method::GET, "/api/keys", |to, scope, _| Box::pin(api_keys::list(to, scope))),
+        tenant(Method::POST, "/api/keys", |to, scope, call| {
+            Box::pin(api_keys::create(to, scope, call))
+        })
+        .example(examples::api_key),
+        tenant(Method::GET, "/api/keys/{id}", |to, scope, call| {
+            Box::pin(api_keys::get(to, scope, call))
+        }),
+        tenant(Method::DELETE, "/api/keys/{id}", |to, scope, call| {
+            Box::pin(api_keys::revoke(to, scope, call))
         }),
     ]
 }

@@ -186,6 +186,11 @@ impl Error {
             )
     }
 
+    /// Nothing was done, and the same credentials may be accepted now.
+    pub(crate) fn is_permissions_changed(&self) -> bool {
+        self.code() == Some(ErrorCode::PermissionsChanged)
+    }
+
     /// It is certain that the server has not begun to execute the request.
     pub(crate) fn is_not_begun(&self) -> bool {
         matches!(self.inner.kind, Kind::Connect(_))

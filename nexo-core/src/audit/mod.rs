@@ -24,7 +24,7 @@ pub use verify::{AuditFault, Verified};
 /// between which a time's entries are, `$8` the last of the page before, `$9`
 /// how many. What is null asks for nothing.
 const LIST: &str = "select e.id, e.at, e.action, e.subject, e.record_id, e.user_id, m.name, e.session_id, e.reason,
-         e.request_id, e.ip, e.user_agent, e.before, e.after
+         e.request_id, e.ip, e.user_agent, e.before, e.after, e.key_id
      from nexo.audit_log e left join nexo.memberships m on m.account_id = $1 and m.user_id = e.user_id
      where e.account_id = $1 and ($2::text is null or e.subject = $2) and ($3::uuid is null or e.record_id = $3)
        and ($4::uuid is null or e.user_id = $4) and ($5::text is null or e.action = $5)
@@ -155,6 +155,7 @@ fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
         user_id: row.try_get(5)?,
         user_name: row.try_get(6)?,
         session_id: row.try_get(7)?,
+        key_id: row.try_get(14)?,
         reason: row.try_get(8)?,
         request_id: row.try_get(9)?,
         ip: row.try_get(10)?,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Row;
 
+use super::api_key::ApiKeys;
 use super::config::AuthConfig;
 use super::keys::{self, KeyRing};
 use super::password::Passwords;
@@ -16,7 +17,7 @@ use crate::db::{Database, Identity, translate};
 use crate::error::{Error, Result};
 use crate::model::{Account, AuthTokens, ErrorCode, Id, Permissions, Session, TokenType, User};
 use crate::people::read_role;
-use crate::tenant::TenantScope;
+use crate::tenant::{Credential, TenantScope};
 
 /// How old the ring of keys may get before it is read again: the time within
 /// which every server knows of a new or a retired key.
@@ -36,6 +37,7 @@ struct Inner {
     config: AuthConfig,
     passwords: Passwords,
     tokens: Tokens,
+    api_keys: ApiKeys,
     ring: RwLock<Arc<KeyRing>>,
     /// When the ring was last read. Whoever reads it again holds the lock from
     /// the query to the exchange, so that an older ring never replaces a newer.
@@ -56,6 +58,7 @@ impl Database {
         Ok(Authenticator(Arc::new(Inner {
             passwords: Passwords::new(&config)?,
             tokens: Tokens::new(&config.issuer, config.access_ttl),
+            api_keys: ApiKeys::new(),
             ring: RwLock::new(Arc::new(ring)),
             read_at: Mutex::new(Instant::now()),
             identity,
@@ -65,14 +68,18 @@ impl Database {
 }
 
 impl Authenticator {
-    /// The scope of an access token.
+    /// The scope of an access token, or of an API key, which is looked up once
+    /// a minute.
     ///
-    /// This does not ask whether the session is alive; every use of the scope
-    /// does, in the same round trip as its query.
+    /// This does not ask whether session or key are still good; every use of
+    /// the scope does, in the same round trip as its query.
     ///
     /// # Errors
-    /// `token_expired`; `unauthenticated` for any other flaw.
+    /// `token_expired`; `unauthenticated` for any other flaw; `unavailable`.
     pub async fn verify(&self, token: &str) -> Result<TenantScope> {
+        if ApiKeys::is_one(token) {
+            return self.0.api_keys.verify(self.identity(), token).await;
+        }
         self.reload_if_older_than(RING_AGE).await;
         if let Some(scope) = self.0.tokens.recall(&self.ring(), token) {
             return Ok(scope);
@@ -140,7 +147,8 @@ impl Authenticator {
     ) -> Result<AuthTokens> {
         let account = row_account(row, at);
         let permissions = Permissions::from_bits(row.get(at + 4));
-        let scope = TenantScope::of_session(account.id, user.id, session, permissions);
+        let scope =
+            TenantScope::of_user(account.id, user.id, Credential::Session(session), permissions);
         self.identity().has_written(account.id);
         Ok(AuthTokens {
             access_token: self.0.tokens.sign(&self.ring(), &scope)?,

@@ -7,7 +7,7 @@ use super::login::{
     ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
     is_division_by_zero, is_duplicate, is_logarithm_of_zero,
 };
-use super::secret::InvitationToken;
+use super::secret::{AccountToken, Kind};
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
@@ -50,7 +50,7 @@ impl Authenticator {
         accept: &AcceptInvitation,
         peer: &Peer,
     ) -> Result<AuthTokens> {
-        let token = InvitationToken::parse(&accept.token).ok_or_else(refused)?;
+        let token = AccountToken::parse(Kind::Invitation, &accept.token).ok_or_else(refused)?;
         let (account, token_hash) = (token.account, token.hash().to_vec());
         let find: [&(dyn ToSql + Sync); 2] = [&account, &token_hash];
         let calls = [Call { sql: FIND, params: &find, plan: Once }];

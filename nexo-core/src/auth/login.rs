@@ -42,7 +42,8 @@ pub(super) const ADD_SESSION: &str =
     "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
      select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5
      from nexo.memberships m join nexo.users u on u.id = m.user_id
-     where m.user_id = $1 and u.password_hash = $6 and ($7::uuid is null or m.account_id = $7)
+     where m.user_id = $1 and u.password_hash = $6 and m.disabled_at is null
+       and ($7::uuid is null or m.account_id = $7)
      order by m.created_at, m.account_id limit 1";
 /// `$1` user, `$2` session, `$3` token, `$4` seconds of life.
 pub(super) const ADD_REFRESH_TOKEN: &str =

@@ -5,6 +5,7 @@
 //! asked in the same round trip as the query, so that ending a session takes
 //! effect on the very next request.
 
+mod api_key;
 mod authenticator;
 mod checkpoint;
 mod config;
@@ -21,4 +22,4 @@ mod token;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
-pub(crate) use secret::InvitationToken;
+pub(crate) use secret::{AccountToken, Kind};

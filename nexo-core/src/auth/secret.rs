@@ -69,33 +69,55 @@ impl RefreshToken {
     }
 }
 
-/// The token of an invitation: 256 random bits, and the account whose
-/// invitations to look among, which is a claim like any other until the hash is
-/// found there.
-pub(crate) struct InvitationToken {
+/// What an account gives out for somebody to show: 256 random bits, and the
+/// account among whose rows to look for their hash, which is a claim like any
+/// other until it is found there.
+pub(crate) struct AccountToken {
+    kind: Kind,
     pub(super) account: Id<Account>,
     secret: [u8; 32],
 }
 
-const INVITATION: &str = "nxi_";
+/// What a token of an account is for; one is not taken for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Invitation,
+    ApiKey,
+}
 
-impl InvitationToken {
-    pub(crate) fn generate(account: Id<Account>) -> Result<Self> {
-        Ok(Self { account, secret: random()? })
+impl Kind {
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Invitation => "nxi_",
+            Self::ApiKey => "nxk_",
+        }
     }
 
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (account, secret) = read(INVITATION, text)?;
-        Some(Self { account: Id::from_uuid(account), secret })
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Invitation => b"nexo invitation token",
+            Self::ApiKey => b"nexo API key",
+        }
+    }
+}
+
+impl AccountToken {
+    pub(crate) fn generate(kind: Kind, account: Id<Account>) -> Result<Self> {
+        Ok(Self { kind, account, secret: random()? })
+    }
+
+    pub(super) fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let (account, secret) = read(kind.prefix(), text)?;
+        Some(Self { kind, account: Id::from_uuid(account), secret })
     }
 
     pub(crate) fn expose(&self) -> String {
-        write(INVITATION, self.account.as_uuid(), &self.secret)
+        write(self.kind.prefix(), self.account.as_uuid(), &self.secret)
     }
 
     /// What is stored in its place.
     pub(crate) fn hash(&self) -> [u8; 32] {
-        hash(&[b"nexo invitation token", &self.secret])
+        hash(&[self.kind.label(), &self.secret])
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tenant::TenantScope;
 
 const JOINED: &str = "select a.id, a.name, m.role, m.role_id, m.created_at
      from nexo.memberships m join nexo.accounts a on a.id = m.account_id
-     where m.user_id = $1 order by m.created_at, m.account_id limit 1000";
+     where m.user_id = $1 and m.disabled_at is null order by m.created_at, m.account_id limit 1000";
 
 /// Ends one session and opens another, in one statement: however often it is
 /// sent at once, a session has one successor. `$1` user, `$2` session, `$3`
@@ -44,7 +44,7 @@ const REPLACE_SESSION: &str = "with ended as (
          insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
          select m.account_id, $2, m.user_id, ended.expires_at, $3, $4
          from ended join nexo.memberships m on m.user_id = ended.user_id
-         where m.account_id = $5
+         where m.account_id = $5 and m.disabled_at is null
          returning id)
      select 1 / (select count(*) from ended), ln((select count(*) from opened))";
 const FIND_USER: &str = "select id, email, name, created_at from nexo.users where id = $1";

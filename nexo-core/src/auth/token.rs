@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::KeyRing;
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Permissions, Session, User};
-use crate::tenant::TenantScope;
+use crate::tenant::{Credential, TenantScope};
 
 /// Longer than any token of ours.
 const MAX_BYTES: usize = 8 * 1024;
@@ -80,7 +80,7 @@ impl Tokens {
 
     pub(super) fn sign(&self, keys: &KeyRing, scope: &TenantScope) -> Result<String> {
         let (Some(user), Some(session)) = (scope.user_id(), scope.session_id()) else {
-            return Err(Error::new(ErrorCode::Internal, "a system scope has no token"));
+            return Err(Error::new(ErrorCode::Internal, "only a session has a token"));
         };
         let now = now();
         let claims = Claims {
@@ -138,8 +138,8 @@ impl Tokens {
             return Err(refused());
         }
         let permissions = Permissions::from_bits(claims.permissions);
-        let scope =
-            TenantScope::of_session(claims.account_id, claims.sub, claims.session_id, permissions);
+        let by = Credential::Session(claims.session_id);
+        let scope = TenantScope::of_user(claims.account_id, claims.sub, by, permissions);
         let verified = Verified { scope: scope.clone(), expires: claims.exp, kid: kid.to_owned() };
         self.verified.insert(token.into(), Arc::new(verified));
         Ok(scope)

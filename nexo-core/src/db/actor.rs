@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::model::{Account, Id, Session, User};
+use crate::model::{Account, ApiKey, Id, Session, User};
 use crate::tenant::{Actor, Peer, TenantScope};
 
 /// What `nexo.actor()` reads.
@@ -16,6 +16,8 @@ struct Told<'a> {
     user: Option<Id<User>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Id<Session>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Id<ApiKey>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,8 +46,8 @@ pub(super) fn of_scope(scope: &TenantScope) -> String {
     let told = scope.peer().map(Told::from).unwrap_or_default();
     let told = Told { account: Some(scope.account_id()), ..told };
     let told = match scope.actor() {
-        Actor::User { user, session, .. } => {
-            Told { user: Some(user), session: Some(session), ..told }
+        Actor::User { user, .. } => {
+            Told { user: Some(user), session: scope.session_id(), key: scope.key_id(), ..told }
         }
         Actor::System { reason } => Told { reason: Some(reason), ..told },
     };

@@ -8,8 +8,8 @@ use deadpool_postgres::{Object, Pool};
 
 use super::pool::acquire;
 use crate::error::Result;
-use crate::model::{Account, Id, Session};
-use crate::tenant::TenantScope;
+use crate::model::{Account, Id};
+use crate::tenant::{Actor, Credential, TenantScope};
 
 /// How often the audit log is told the same refusal of the same scope: nobody
 /// who may nothing is to fill it.
@@ -25,11 +25,15 @@ pub(crate) struct App {
     refusals: Arc<Mutex<HashMap<Refusal, Instant>>>,
 }
 
-/// Whose, in which session, and what.
-type Refusal = (Id<Account>, Option<Id<Session>>, String);
+/// Whose, by what they act, and what.
+type Refusal = (Id<Account>, Option<Credential>, String);
 
 fn refusal(scope: &TenantScope, detail: &str) -> Refusal {
-    (scope.account_id(), scope.session_id(), detail.to_owned())
+    let by = match scope.actor() {
+        Actor::User { by, .. } => Some(by),
+        Actor::System { .. } => None,
+    };
+    (scope.account_id(), by, detail.to_owned())
 }
 
 /// The accounts whose audit log has entries that may not be sealed yet.

@@ -4,17 +4,16 @@ use std::fmt::Write as _;
 
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::actor;
+use super::alive::{Alive, explain};
 use super::app::Written;
 use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::pool::acquire;
-use super::scoped::{SESSION_IS_ALIVE, explain};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Session, User};
-use crate::tenant::{Actor, Peer, TenantScope};
+use crate::tenant::{Peer, TenantScope};
 
 /// Runs statements as `nexo_auth`, whose policies show the rows of one user.
 #[derive(Clone)]
@@ -89,21 +88,21 @@ impl Identity {
         within: Option<(Id<Account>, Id<Session>)>,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
-        let Actor::User { user, session, permissions } = scope.actor() else {
+        let Some(alive) = Alive::of(scope) else {
             return Err(Error::new(ErrorCode::Unauthenticated, "this needs a user"));
         };
+        scope.require_session()?;
         let account = scope.account_id();
-        let sight = Sight { user: Some(user), account: None, peer: scope.peer() };
-        let permissions = permissions.bits();
-        let alive: [&(dyn ToSql + Sync); 4] = [&account, &session, &user, &permissions];
+        let sight = Sight { user: scope.user_id(), account: None, peer: scope.peer() };
+        let asked = alive.params();
         let mut guarded = Vec::with_capacity(calls.len() + 1);
-        guarded.push(Call { sql: SESSION_IS_ALIVE, params: &alive, plan: Plan::Once });
+        guarded.push(Call { sql: alive.sql, params: &asked, plan: Plan::Once });
         guarded.extend_from_slice(calls);
         let sent = self.send(mode, sight, within, &guarded).await?;
         if mode != Mode::Read {
             self.has_written(account);
         }
-        let mut rows = sent.map_err(explain)?;
+        let mut rows = sent.map_err(|failed| explain(scope, failed))?;
         rows.remove(0);
         Ok(rows)
     }

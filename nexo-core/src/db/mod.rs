@@ -1,6 +1,7 @@
 //! The database: opening it, and the one path that scoped SQL takes.
 
 mod actor;
+mod alive;
 mod app;
 mod catalog;
 mod config;

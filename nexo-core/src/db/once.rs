@@ -177,5 +177,7 @@ async fn recall<R: DeserializeOwned>(
 }
 
 fn owner_of_key(scope: &TenantScope) -> Uuid {
-    scope.user_id().map_or(Uuid::nil(), |user| *user.as_uuid())
+    // An API key has names of its own: it may less than its member.
+    let key = scope.key_id().map(|key| *key.as_uuid());
+    key.or(scope.user_id().map(|user| *user.as_uuid())).unwrap_or_default()
 }

@@ -3,31 +3,22 @@
 use std::fmt::Write as _;
 
 use tokio_postgres::Row;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::actor;
+use super::alive::{Alive, explain};
 use super::app::App;
-use super::flush::{Access, Call, FlushError, Mode, flush, prepare};
+use super::flush::{Access, Call, Mode, flush, prepare};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions};
-use crate::tenant::{Actor, TenantScope};
-
-/// Fails with a division by zero when the session is not alive, and with the
-/// logarithm of zero when it has other permissions than the token says, which
-/// aborts the transaction and with it every statement of the same flush.
-///
-/// It stands inline because the same expression inside of a function halves
-/// the throughput.
-pub(crate) const SESSION_IS_ALIVE: &str = "select 1 / count(*), ln(count(*) filter (where permissions = $4)) from nexo.sessions \
-     where account_id = $1 and id = $2 and user_id = $3 and revoked_at is null and expires_at > now()";
+use crate::tenant::TenantScope;
 
 /// Tells the audit log that somebody was refused. `$2` what.
 pub(super) const REFUSED: &str = "insert into nexo.audit_log
-         (account_id, action, subject, user_id, session_id, reason, request_id, ip, user_agent, after)
-     select $1, 'refuse', 'requests', (told ->> 'user')::uuid, (told ->> 'session')::uuid, told ->> 'reason',
-         told ->> 'request', told ->> 'ip', told ->> 'agent', jsonb_build_object('detail', $2::text)
+         (account_id, action, subject, user_id, session_id, key_id, reason, request_id, ip, user_agent, after)
+     select $1, 'refuse', 'requests', (told ->> 'user')::uuid, (told ->> 'session')::uuid, (told ->> 'key')::uuid,
+         told ->> 'reason', told ->> 'request', told ->> 'ip', told ->> 'agent', jsonb_build_object('detail', $2::text)
      from nexo.actor() as told";
 
 /// Something that runs statements inside of a scope. Calls come without the
@@ -105,26 +96,20 @@ impl Scoped<'_> {
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
         let opening = opening(self.scope, mode);
-        match self.scope.actor() {
-            Actor::System { .. } => {
-                let prepared = prepare(&connection, &calls).await?;
-                flush(&connection, &opening, mode, &prepared)
-                    .await
-                    .map_err(|failed| translate(failed.error))
-            }
-            Actor::User { user, session, permissions } => {
-                let permissions = permissions.bits();
-                let alive: [&(dyn ToSql + Sync); 4] = [&account, &session, &user, &permissions];
-                let mut guarded = Vec::with_capacity(calls.len() + 1);
-                guarded.push(Call::new(SESSION_IS_ALIVE, &alive));
-                guarded.extend_from_slice(&calls);
-                let prepared = prepare(&connection, &guarded).await?;
-                let mut rows =
-                    flush(&connection, &opening, mode, &prepared).await.map_err(explain)?;
-                rows.remove(0);
-                Ok(rows)
-            }
-        }
+        let Some(alive) = Alive::of(self.scope) else {
+            let prepared = prepare(&connection, &calls).await?;
+            let sent = flush(&connection, &opening, mode, &prepared).await;
+            return sent.map_err(|failed| translate(failed.error));
+        };
+        let asked = alive.params();
+        let mut guarded = Vec::with_capacity(calls.len() + 1);
+        guarded.push(Call::new(alive.sql, &asked));
+        guarded.extend_from_slice(&calls);
+        let prepared = prepare(&connection, &guarded).await?;
+        let sent = flush(&connection, &opening, mode, &prepared).await;
+        let mut rows = sent.map_err(|failed| explain(self.scope, failed))?;
+        rows.remove(0);
+        Ok(rows)
     }
 }
 
@@ -135,6 +120,9 @@ pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
     let mut opening = format!(
         "{begin}; SET LOCAL nexo.account_id = '{account}'; SET LOCAL nexo.permissions = {permissions}"
     );
+    if let Some(key) = scope.key_id() {
+        let _infallible = write!(opening, "; SET LOCAL nexo.key_id = '{key}'");
+    }
     match mode {
         Mode::Read => {}
         Mode::Write => opening.push_str(&actor::of_scope(scope)),
@@ -159,15 +147,4 @@ pub(super) fn bind<'a>(account: &'a Id<Account>, calls: &[Call<'a>]) -> Vec<Boun
         (*call, params)
     };
     calls.iter().map(bind).collect()
-}
-
-/// A failure of the flush whose first call is the session check.
-pub(super) fn explain(failed: FlushError) -> Error {
-    match failed.error.code() {
-        Some(&SqlState::DIVISION_BY_ZERO) if failed.position == 1 => Error::session_ended(),
-        Some(&SqlState::INVALID_ARGUMENT_FOR_LOG) if failed.position == 1 => {
-            Error::permissions_changed()
-        }
-        _ => translate(failed.error),
-    }
 }

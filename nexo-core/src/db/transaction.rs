@@ -7,16 +7,17 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
-use super::scoped::{Executor, REFUSED, SESSION_IS_ALIVE, bind, explain, opening};
+use super::scoped::{Executor, REFUSED, bind, opening};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
-use crate::model::{Id, Permissions, Session, User};
-use crate::tenant::{Actor, TenantScope};
+use crate::model::Permissions;
+use crate::tenant::TenantScope;
 
 /// What was answered to the statements of one step.
 pub(crate) type Answered = Vec<Vec<Row>>;
@@ -144,13 +145,13 @@ impl Transaction {
         {
             self.key_was_taken.store(true, Ordering::Relaxed);
         }
-        if guard.session.is_some() { explain(failed) } else { translate(failed.error) }
+        if guard.alive.is_some() { explain(&self.scope, failed) } else { translate(failed.error) }
     }
 }
 
 /// What the first flush asks before anything else.
 struct Guard<'a> {
-    session: Option<(Id<Session>, Id<User>, i64)>,
+    alive: Option<Alive>,
     claim: Option<&'a Claim>,
 }
 
@@ -167,20 +168,14 @@ impl Prefix<'_> {
 
 impl<'a> Guard<'a> {
     fn of(transaction: &'a Transaction, begins: bool) -> Self {
-        let session = match transaction.scope.actor() {
-            Actor::User { user, session, permissions } if begins => {
-                Some((session, user, permissions.bits()))
-            }
-            _ => None,
-        };
-        Self { session, claim: transaction.claim.as_ref().filter(|_| begins) }
+        let alive = Alive::of(&transaction.scope).filter(|_| begins);
+        Self { alive, claim: transaction.claim.as_ref().filter(|_| begins) }
     }
 
     fn calls<'b>(&'b self, account: &'b (dyn ToSql + Sync)) -> Vec<Prefix<'b>> {
         let mut calls = Vec::new();
-        if let Some((session, user, permissions)) = &self.session {
-            let params: Vec<&(dyn ToSql + Sync)> = vec![account, session, user, permissions];
-            calls.push(Prefix { sql: SESSION_IS_ALIVE, params });
+        if let Some(alive) = &self.alive {
+            calls.push(Prefix { sql: alive.sql, params: alive.params().to_vec() });
         }
         for (sql, params) in self.claim.iter().flat_map(|claim| claim.make(account)) {
             calls.push(Prefix { sql, params });
@@ -190,7 +185,7 @@ impl<'a> Guard<'a> {
 
     /// Where in the flush the key is claimed.
     fn claim_position(&self) -> Option<usize> {
-        self.claim.map(|_| if self.session.is_some() { 2 } else { 1 })
+        self.claim.map(|_| if self.alive.is_some() { 2 } else { 1 })
     }
 }
 

@@ -4,15 +4,16 @@ use deadpool_postgres::Object;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
 
+use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, enqueue, prepare, send};
-use super::scoped::{Executor, SESSION_IS_ALIVE, bind, explain, opening};
+use super::scoped::{Executor, bind, opening};
 use super::sqlstate::translate;
 use crate::db::flush::FlushError;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, Id, ListParams, Page};
 use crate::repo::{Table, operations};
-use crate::tenant::{Actor, TenantScope};
+use crate::tenant::TenantScope;
 
 /// A transaction in a scope: all of its changes are kept, or none.
 ///
@@ -35,7 +36,11 @@ pub struct UnitOfWork {
 impl UnitOfWork {
     pub(super) async fn begin(app: &App, scope: &TenantScope) -> Result<Self> {
         let connection = app.acquire().await?;
-        let alive = connection.prepare_cached(SESSION_IS_ALIVE).await.map_err(translate)?;
+        let alive = Alive::of(scope);
+        let asked = match &alive {
+            Some(alive) => Some(connection.prepare_cached(alive.sql).await.map_err(translate)?),
+            None => None,
+        };
         let unit = Self {
             app: app.clone(),
             connection,
@@ -47,18 +52,16 @@ impl UnitOfWork {
         let opening = opening(scope, Mode::Write);
         let opened = unit.connection.batch_execute(&opening);
         let checked = async {
-            match scope.actor() {
-                Actor::System { .. } => Ok(()),
-                Actor::User { user, session, permissions } => unit
-                    .connection
-                    .query(&alive, &[&scope.account_id(), &session, &user, &permissions.bits()])
-                    .await
-                    .map(drop),
+            match alive.as_ref().zip(asked.as_ref()) {
+                None => Ok(()),
+                Some((alive, asked)) => {
+                    unit.connection.query(asked, &alive.params()).await.map(drop)
+                }
             }
         };
         let (opened, checked) = futures_util::future::join(opened, checked).await;
         opened.map_err(translate)?;
-        checked.map_err(|error| explain(FlushError { position: 1, error }))?;
+        checked.map_err(|error| explain(scope, FlushError { position: 1, error }))?;
         Ok(unit)
     }
 

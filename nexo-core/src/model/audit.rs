@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::list_query::limit;
 use super::text_enum::text_enum;
-use super::{Account, FilterValue, Id, Session, User};
+use super::{Account, ApiKey, FilterValue, Id, Session, User};
 
 text_enum! {
     /// What was done.
@@ -56,6 +56,9 @@ pub struct AuditEntry {
     pub user_name: Option<String>,
     /// In which session.
     pub session_id: Option<Id<Session>>,
+    /// By which of the user's API keys.
+    #[serde(default)]
+    pub key_id: Option<Id<ApiKey>>,
     /// What a program did it for.
     pub reason: Option<String>,
     /// The request's name in logs.

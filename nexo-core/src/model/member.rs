@@ -26,6 +26,8 @@ pub struct Member {
     pub joined_at: Timestamp,
     /// When the user last logged in to this account.
     pub last_login_at: Option<Timestamp>,
+    /// Since when they are held out: they keep their role, and may nothing.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// `GET /api/members`: a page of members, those who joined first at the top.
@@ -38,11 +40,30 @@ pub struct Members {
 }
 
 /// `PATCH /api/members/{id}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberPatch {
     /// The member's new role.
-    pub role: RoleRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleRef>,
+    /// Whether they are held out for a while: their sessions end and cannot
+    /// begin, and their API keys come to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
+}
+
+impl MemberPatch {
+    /// Another role.
+    #[must_use]
+    pub fn role(role: impl Into<RoleRef>) -> Self {
+        Self { role: Some(role.into()), ..Self::default() }
+    }
+
+    /// Held out, or let in again.
+    #[must_use]
+    pub fn disabled(disabled: bool) -> Self {
+        Self { disabled: Some(disabled), ..Self::default() }
+    }
 }
 
 /// Somebody who is asked to join an account.

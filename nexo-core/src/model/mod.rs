@@ -7,6 +7,7 @@
 //! refused in requests, so that a misspelt name is an error instead of a lost
 //! value, and ignored in answers, so that a newer server may add some.
 
+mod api_key;
 mod audit;
 mod auth;
 mod batch;
@@ -37,6 +38,7 @@ mod task;
 mod text_enum;
 mod validate;
 
+pub use api_key::{ApiKey, ApiKeys, IssuedApiKey, NewApiKey};
 pub use audit::{AuditAction, AuditCheckpoint, AuditEntry, AuditPage, AuditParams};
 pub use auth::{
     Account, AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RefreshRequest,

@@ -88,6 +88,8 @@ permissions! {
     AccountAdmin = 44 "account:admin",
     /// See who did what in the account.
     AuditRead = 45 "audit:read",
+    /// Make API keys, and see and revoke those of all members.
+    KeyManage = 46 "key:manage",
 }
 
 impl Permission {
@@ -100,7 +102,7 @@ impl Permission {
     /// What is needed for it too: to read what is written.
     #[must_use]
     pub fn implies(self) -> Option<Self> {
-        if self == Self::RoleManage {
+        if matches!(self, Self::RoleManage | Self::KeyManage) {
             return Some(Self::MemberRead);
         }
         let (subject, action) = self.as_str().split_once(':')?;

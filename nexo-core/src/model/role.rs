@@ -37,7 +37,10 @@ impl BuiltInRole {
     pub fn permissions(self) -> Permissions {
         let of = |permission: Permission| match permission {
             Permission::AccountAdmin => self == Self::Owner,
-            Permission::MemberManage | Permission::RoleManage | Permission::AuditRead => {
+            Permission::MemberManage
+            | Permission::RoleManage
+            | Permission::AuditRead
+            | Permission::KeyManage => {
                 matches!(self, Self::Owner | Self::Admin)
             }
             Permission::ImportRun | Permission::MemberRead => {

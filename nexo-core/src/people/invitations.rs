@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
 use super::role_ref;
-use crate::auth::InvitationToken;
+use crate::auth::{AccountToken, Kind};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -80,7 +80,7 @@ impl InvitationRepository {
     pub async fn create(&self, scope: &TenantScope, invite: &Invite) -> Result<NewInvitation> {
         invite.validate().map_err(Error::invalid)?;
         let email = normalize_email(&invite.email);
-        let token = InvitationToken::generate(scope.account_id())?;
+        let token = AccountToken::generate(Kind::Invitation, scope.account_id())?;
         let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));
         let (hash, inviter) = (token.hash().to_vec(), scope.user_id());
         let insert: [&(dyn ToSql + Sync); 7] =

@@ -14,7 +14,7 @@ use crate::tenant::TenantScope;
 
 macro_rules! columns {
     () => {
-        "m.user_id, m.email, m.name, m.role, m.role_id, m.permissions, m.created_at, m.last_login_at"
+        "m.user_id, m.email, m.name, m.role, m.role_id, m.permissions, m.created_at, m.last_login_at, m.disabled_at"
     };
 }
 
@@ -33,9 +33,12 @@ const GET: &str = concat!(
     columns!(),
     " from nexo.memberships m where m.account_id = $1 and m.user_id = $2"
 );
-/// `$2` user, `$3` and `$4` role.
-const SET_ROLE: &str = concat!(
-    "update nexo.memberships m set (role, role_id) = ($3, $4) where m.account_id = $1 and m.user_id = $2
+/// `$2` user, `$3` and `$4` role, which stays if it is null, `$5` whether to disable, or null.
+const PATCH: &str = concat!(
+    "update nexo.memberships m
+     set (role, role_id, disabled_at) = (coalesce($3, m.role), case when $3 is null then m.role_id else $4 end,
+         case when $5 then coalesce(m.disabled_at, now()) when $5 is null then m.disabled_at end)
+     where m.account_id = $1 and m.user_id = $2
      returning ",
     columns!()
 );
@@ -99,22 +102,22 @@ impl MemberRepository {
         the_member(&rows[0])
     }
 
-    /// Gives a member another role.
+    /// Gives a member another role, holds them out, or lets them in again.
     ///
     /// # Errors
     /// `not_found`; `validation_failed` for a role that there is not;
     /// `forbidden` without `member:manage`, or when what the member has or
     /// gets is beyond the own permissions; `conflict` for the last owner.
-    pub async fn set_role(
+    pub async fn patch(
         &self,
         scope: &TenantScope,
         user: Id<User>,
         patch: &MemberPatch,
     ) -> Result<Member> {
-        let (role, role_id) = role_ref::columns(patch.role);
-        let params: [&(dyn ToSql + Sync); 3] = [&user, &role, &role_id];
+        let (role, role_id) = patch.role.map(role_ref::columns).unzip();
+        let params: [&(dyn ToSql + Sync); 4] = [&user, &role, &role_id.flatten(), &patch.disabled];
         let access = Access::write_in_turn(Permission::MemberManage);
-        let calls = [Call::new(SET_ROLE, &params)];
+        let calls = [Call::new(PATCH, &params)];
         let rows = self.database.scoped(scope).run(access, &calls).await?;
         the_member(&rows[0])
     }
@@ -123,9 +126,24 @@ impl MemberRepository {
     /// they have made stays.
     ///
     /// # Errors
-    /// As [`set_role`](Self::set_role).
+    /// As [`patch`](Self::patch).
     pub async fn remove(&self, scope: &TenantScope, user: Id<User>) -> Result<()> {
         let access = Access::write_in_turn(Permission::MemberManage);
+        let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
+        rows[0].first().map(drop).ok_or_else(Error::not_found)
+    }
+
+    /// Takes the scope's own user out of the account, whatever they may do in
+    /// it, as [`remove`](Self::remove) does.
+    ///
+    /// # Errors
+    /// `conflict` for the last owner; `forbidden` to an API key.
+    pub async fn leave(&self, scope: &TenantScope) -> Result<()> {
+        scope.require_session()?;
+        let user = scope
+            .user_id()
+            .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "this needs a user"))?;
+        let access = Access::write_in_turn(Permissions::NONE);
         let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
@@ -144,6 +162,7 @@ fn from_row(row: &Row) -> Result<Member, PgError> {
         permissions: Permissions::from_bits(row.try_get(5)?),
         joined_at: row.try_get(6)?,
         last_login_at: row.try_get(7)?,
+        disabled_at: row.try_get(8)?,
     })
 }
 

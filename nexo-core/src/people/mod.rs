@@ -4,11 +4,15 @@
 //! database's own work: see the triggers in the migrations.
 
 #[cfg(feature = "auth")]
+mod api_keys;
+#[cfg(feature = "auth")]
 mod invitations;
 mod members;
 mod role_ref;
 mod roles;
 
+#[cfg(feature = "auth")]
+pub use api_keys::ApiKeyRepository;
 #[cfg(feature = "auth")]
 pub use invitations::InvitationRepository;
 pub use members::MemberRepository;

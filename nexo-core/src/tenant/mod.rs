@@ -3,11 +3,12 @@
 mod peer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use peer::Peer;
 
 use crate::error::{Error, Result};
-use crate::model::{Account, Id, Permissions, Session, User};
+use crate::model::{Account, ApiKey, ErrorCode, Id, Permissions, Session, User};
 
 /// Proof that the bearer acts in one account.
 ///
@@ -70,33 +71,61 @@ pub struct TenantScope {
     account: Id<Account>,
     actor: Actor,
     peer: Option<Arc<Peer>>,
+    outdated: Outdated,
 }
+
+/// Set when the database has refused the scope, so that whoever keeps scopes
+/// does not give this one out again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outdated(Option<Arc<AtomicBool>>);
+
+/// Scopes are equal whether or not one of them is out of date.
+impl PartialEq for Outdated {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Outdated {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Actor {
-    /// A user in a session that must be alive when the statement runs.
+    /// A user, by something that must still be good when the statement runs.
     #[cfg_attr(
         not(feature = "auth"),
         expect(dead_code, reason = "only a verified token makes one")
     )]
-    User { user: Id<User>, session: Id<Session>, permissions: Permissions },
+    User { user: Id<User>, by: Credential, permissions: Permissions },
     /// A job of the program itself.
     System { reason: &'static str },
 }
 
+/// What a user acts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(not(feature = "auth"), expect(dead_code, reason = "only a verified token makes one"))]
+pub(crate) enum Credential {
+    Session(Id<Session>),
+    Key(Id<ApiKey>),
+}
+
 impl TenantScope {
     #[cfg(feature = "auth")]
-    pub(crate) fn of_session(
+    pub(crate) fn of_user(
         account: Id<Account>,
         user: Id<User>,
-        session: Id<Session>,
+        by: Credential,
         permissions: Permissions,
     ) -> Self {
-        Self { account, actor: Actor::User { user, session, permissions }, peer: None }
+        let outdated = match by {
+            Credential::Session(_) => Outdated::default(),
+            Credential::Key(_) => Outdated(Some(Arc::default())),
+        };
+        Self { account, actor: Actor::User { user, by, permissions }, peer: None, outdated }
     }
 
     pub(crate) fn of_system(account: Id<Account>, reason: &'static str) -> Self {
-        Self { account, actor: Actor::System { reason }, peer: None }
+        let actor = Actor::System { reason };
+        Self { account, actor, peer: None, outdated: Outdated::default() }
     }
 
     /// The same scope for a request from there, which the audit log then tells.
@@ -116,6 +145,18 @@ impl TenantScope {
         self.actor
     }
 
+    /// The database has refused what the scope's key is, or what it may.
+    pub(crate) fn set_outdated(&self) {
+        if let Some(outdated) = &self.outdated.0 {
+            outdated.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(feature = "auth")]
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.0.as_ref().is_some_and(|outdated| outdated.load(Ordering::Relaxed))
+    }
+
     /// The account whose rows are in reach.
     #[must_use]
     pub fn account_id(&self) -> Id<Account> {
@@ -131,12 +172,21 @@ impl TenantScope {
         }
     }
 
-    /// The session of the token; absent for a system scope.
+    /// The session of the token; absent for an API key and a system scope.
     #[must_use]
     pub fn session_id(&self) -> Option<Id<Session>> {
         match self.actor {
-            Actor::User { session, .. } => Some(session),
-            Actor::System { .. } => None,
+            Actor::User { by: Credential::Session(session), .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The API key; absent for a session and a system scope.
+    #[must_use]
+    pub fn key_id(&self) -> Option<Id<ApiKey>> {
+        match self.actor {
+            Actor::User { by: Credential::Key(key), .. } => Some(key),
+            _ => None,
         }
     }
 
@@ -159,6 +209,18 @@ impl TenantScope {
             return Ok(());
         }
         Err(Error::forbidden(missing))
+    }
+
+    /// Refuses an API key where somebody must have logged in: their password,
+    /// their sessions, their membership.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(crate) fn require_session(&self) -> Result<()> {
+        if self.key_id().is_none() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::Forbidden, "an API key cannot do this; log in"))
     }
 
     /// Why a system scope was opened; absent for a user's.

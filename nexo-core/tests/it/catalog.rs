@@ -142,7 +142,9 @@ async fn r3_the_run_time_roles_cannot_become_anybody() {
         "insert into nexo.memberships (user_id, role) values (gen_random_uuid(), 'owner')",
         "update nexo.memberships set user_id = gen_random_uuid()",
         "insert into nexo.sessions (user_id) values (gen_random_uuid())",
-        "update nexo.sessions set revoked_at = null",
+        "update nexo.sessions set expires_at = now() + interval '1 year'",
+        "select token_hash from nexo.api_keys",
+        "update nexo.api_keys set expires_at = now() + interval '9 years'",
         "delete from nexo.sessions",
     ];
     for sql in denied {

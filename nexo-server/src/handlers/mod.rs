@@ -1,5 +1,6 @@
 //! What each route does: read the call, ask the core, answer. Nothing else.
 
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod crud;

@@ -71,7 +71,7 @@ pub(crate) async fn patch_member(
 ) -> Outcome<Reply> {
     let id = call.id()?;
     let patch: MemberPatch = call.json().await?;
-    respond::ok(&to.database().members().set_role(&scope, id, &patch).await?)
+    respond::ok(&to.database().members().patch(&scope, id, &patch).await?)
 }
 
 pub(crate) async fn remove_member(
@@ -80,6 +80,11 @@ pub(crate) async fn remove_member(
     call: Call<'_>,
 ) -> Outcome<Reply> {
     to.database().members().remove(&scope, call.id()?).await?;
+    Ok(respond::no_content())
+}
+
+pub(crate) async fn leave(to: &Services, scope: TenantScope) -> Outcome<Reply> {
+    to.database().members().leave(&scope).await?;
     Ok(respond::no_content())
 }
 

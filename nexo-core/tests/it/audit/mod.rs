@@ -172,8 +172,8 @@ async fn a8_sessions_and_people_are_told() {
             .await;
     let user = member.scope.user_id().expect("a user");
     let members = world.database.members();
-    let viewer = MemberPatch { role: BuiltInRole::Viewer.into() };
-    members.set_role(&owner.scope, user, &viewer).await.expect("changed");
+    let viewer = MemberPatch::role(BuiltInRole::Viewer);
+    members.patch(&owner.scope, user, &viewer).await.expect("changed");
     members.remove(&owner.scope, user).await.expect("removed");
     let told = [
         "create roles",

@@ -8,7 +8,7 @@ use nexo_core::model::{
 use super::{World, role};
 
 fn to(role: impl Into<RoleRef>) -> MemberPatch {
-    MemberPatch { role: role.into() }
+    MemberPatch::role(role)
 }
 
 fn forbidden<R: std::fmt::Debug>(done: nexo_core::Result<R>) {
@@ -29,7 +29,7 @@ async fn p5_nobody_gives_more_than_they_have() {
     // An admin makes no owner: not of others, not of themselves, not by an
     // invitation, a role, or what a role inherits from.
     for user in [member_id, admin_id] {
-        forbidden(members.set_role(&admin, user, &to(BuiltInRole::Owner)).await);
+        forbidden(members.patch(&admin, user, &to(BuiltInRole::Owner)).await);
     }
     let invite = Invite { email: "a@example.com".into(), role: BuiltInRole::Owner.into() };
     forbidden(invitations.create(&admin, &invite).await);
@@ -39,9 +39,9 @@ async fn p5_nobody_gives_more_than_they_have() {
     let strong = role("Strong", Permission::AccountAdmin, &[]);
     let strong = world.role(&world.owner.scope, strong).await.expect("an owner may");
     forbidden(world.role(&admin, role("Sly", Permissions::NONE, &[strong.id.into()])).await);
-    forbidden(members.set_role(&admin, admin_id, &to(strong.id)).await);
+    forbidden(members.patch(&admin, admin_id, &to(strong.id)).await);
     // Nor what is stronger taken, weakened, renamed or deleted.
-    forbidden(members.set_role(&admin, owner, &to(BuiltInRole::Viewer)).await);
+    forbidden(members.patch(&admin, owner, &to(BuiltInRole::Viewer)).await);
     forbidden(members.remove(&admin, owner).await);
     let weaker = RolePatch { permissions: Some(Permissions::NONE), ..RolePatch::default() };
     forbidden(roles.patch(&admin, strong.id, &weaker, None).await);
@@ -51,7 +51,7 @@ async fn p5_nobody_gives_more_than_they_have() {
 
     // A member has no say at all.
     forbidden(members.list(&member, None, None).await);
-    forbidden(members.set_role(&member, member_id, &to(BuiltInRole::Admin)).await);
+    forbidden(members.patch(&member, member_id, &to(BuiltInRole::Admin)).await);
     forbidden(roles.list(&member).await);
     forbidden(invitations.list(&member).await);
 
@@ -84,7 +84,7 @@ async fn p5_an_account_keeps_an_owner() {
     let owner = &world.owner.scope;
     let first = owner.user_id().expect("a user");
     let down = to(BuiltInRole::Admin);
-    let refused = members.set_role(owner, first, &down).await.expect_err("the last one");
+    let refused = members.patch(owner, first, &down).await.expect_err("the last one");
     assert_eq!(refused.to_string(), "an account has an owner; make somebody else one first");
     assert_eq!(refused.code(), ErrorCode::Conflict);
     let refused = members.remove(owner, first).await.expect_err("the last one");
@@ -94,8 +94,8 @@ async fn p5_an_account_keeps_an_owner() {
     let other = world.join(BuiltInRole::Owner).await;
     let second = other.scope.user_id().expect("a user");
     let (one, two) = tokio::join!(
-        members.set_role(owner, first, &down),
-        members.set_role(&other.scope, second, &down),
+        members.patch(owner, first, &down),
+        members.patch(&other.scope, second, &down),
     );
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
 }
@@ -144,7 +144,7 @@ async fn roles_have_no_circles_and_stay_in_their_account() {
     assert!(roles.delete(owner, foreign.id, None).await.expect_err("foreign").is_not_found());
     let mut told = Vec::new();
     for id in [foreign.id, Id::new()] {
-        told.push(members.set_role(owner, member, &to(id)).await.expect_err("foreign").to_string());
+        told.push(members.patch(owner, member, &to(id)).await.expect_err("foreign").to_string());
         let invite = Invite { email: "b@example.com".into(), role: id.into() };
         let refused = world.database.invitations().create(owner, &invite).await;
         told.push(refused.expect_err("foreign").to_string());
@@ -153,7 +153,7 @@ async fn roles_have_no_circles_and_stay_in_their_account() {
     let theirs = strangers.owner.scope.user_id().expect("a user");
     for refused in [
         members.get(owner, theirs).await.map(drop),
-        members.set_role(owner, theirs, &to(BuiltInRole::Viewer)).await.map(drop),
+        members.patch(owner, theirs, &to(BuiltInRole::Viewer)).await.map(drop),
         members.remove(owner, theirs).await,
     ] {
         assert!(refused.expect_err("foreign").is_not_found());

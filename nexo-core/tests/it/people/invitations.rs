@@ -154,11 +154,8 @@ async fn invitations_that_ended_are_refused_in_the_same_words() {
     let removed = world.join(BuiltInRole::Admin).await;
     let orphan = world.invite(&removed.scope, &email(), BuiltInRole::Admin).await;
     let members = world.database.members();
-    let viewer = MemberPatch { role: BuiltInRole::Viewer.into() };
-    members
-        .set_role(owner, admin.scope.user_id().expect("a user"), &viewer)
-        .await
-        .expect("changed");
+    let viewer = MemberPatch::role(BuiltInRole::Viewer);
+    members.patch(owner, admin.scope.user_id().expect("a user"), &viewer).await.expect("changed");
     members.remove(owner, removed.scope.user_id().expect("a user")).await.expect("removed");
     // A token of this account that names another one.
     let other = Tenant::register(&world.authenticator).await;

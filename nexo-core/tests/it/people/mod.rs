@@ -1,5 +1,7 @@
 //! Who may do what: permissions, roles, members and invitations.
 
+mod api_keys;
+mod disabled;
 mod escalation;
 mod invitations;
 mod matrix;

@@ -12,7 +12,7 @@ use nexo_core::{IdempotencyKey, Peer};
 use super::{World, role};
 
 fn to(role: BuiltInRole) -> MemberPatch {
-    MemberPatch { role: role.into() }
+    MemberPatch::role(role)
 }
 
 fn switch(tenant: &Tenant) -> SwitchAccount {
@@ -23,17 +23,17 @@ fn switch(tenant: &Tenant) -> SwitchAccount {
 }
 
 /// Somebody who holds a lock and sees who waits for one.
-struct Holder(Client);
+pub(super) struct Holder(Client);
 
 impl Holder {
-    async fn hold(world: &World, lock: &str) -> Self {
+    pub(super) async fn hold(world: &World, lock: &str) -> Self {
         let superuser = world.test.superuser().await;
         superuser.batch_execute(&format!("begin; {lock}")).await.expect("held");
         Self(superuser)
     }
 
     /// Until as many wait for a lock.
-    async fn awaits(&self, count: i64) {
+    pub(super) async fn awaits(&self, count: i64) {
         let waiting = "select count(*) from pg_stat_activity
             where datname = current_database() and wait_event_type = 'Lock'";
         loop {
@@ -47,7 +47,7 @@ impl Holder {
         }
     }
 
-    async fn let_go(self) {
+    pub(super) async fn let_go(self) {
         self.0.batch_execute("rollback").await.expect("let go");
     }
 }
@@ -62,10 +62,10 @@ async fn p5_a_demoted_member_does_not_undo_it() {
     let lock = format!("select nexo.hold_roles('{}')", admin.scope.account_id());
     let holder = Holder::hold(&world, &lock).await;
     let (viewer, again) = (to(BuiltInRole::Viewer), to(BuiltInRole::Admin));
-    let demoting = members.set_role(&world.owner.scope, user, &viewer);
+    let demoting = members.patch(&world.owner.scope, user, &viewer);
     let undoing = async {
         holder.awaits(1).await;
-        let undoing = members.set_role(&admin.scope, user, &again);
+        let undoing = members.patch(&admin.scope, user, &again);
         let letting_go = async {
             holder.awaits(2).await;
             holder.let_go().await;
@@ -167,7 +167,7 @@ async fn p5_a_key_is_no_way_around_a_role() {
     let (new, roles) = (role("Empty", super::Permissions::NONE, &[]), world.database.roles());
     roles.create(&admin.scope, &new, Some(&key)).await.expect("made");
     let members = world.database.members();
-    members.set_role(&world.owner.scope, user, &to(BuiltInRole::Viewer)).await.expect("demoted");
+    members.patch(&world.owner.scope, user, &to(BuiltInRole::Viewer)).await.expect("demoted");
     let request = RefreshRequest { refresh_token: admin.tokens.refresh_token };
     let tokens = world.authenticator.refresh(&request, &Peer::default()).await.expect("goes on");
     let viewer = world.authenticator.verify(&tokens.access_token).await.expect("verifies");

@@ -10,7 +10,7 @@ use nexo_core::{Database, Peer};
 use super::{World, role};
 
 fn to(role: impl Into<RoleRef>) -> MemberPatch {
-    MemberPatch { role: role.into() }
+    MemberPatch::role(role)
 }
 
 /// A10: of a member who has another role, the next request says so, and a new
@@ -24,7 +24,7 @@ async fn a10_a_changed_role_takes_effect_on_the_next_request() {
     let (members, owner) = (world.database.members(), &world.owner.scope);
     world.client(&member.scope).await.expect("a member may");
 
-    let viewer = members.set_role(owner, user, &to(BuiltInRole::Viewer)).await.expect("changed");
+    let viewer = members.patch(owner, user, &to(BuiltInRole::Viewer)).await.expect("changed");
     assert_eq!(viewer.permissions, BuiltInRole::Viewer.permissions());
     let clients = world.database.repository::<Client>();
     // Whatever is asked for, and also where nothing is.
@@ -64,7 +64,7 @@ async fn a_stale_write_is_not_done() {
     let user = member.scope.user_id().expect("a user");
     let change = to(BuiltInRole::Admin);
     // Even who may more than before has to say so: tokens tell the truth.
-    world.database.members().set_role(&world.owner.scope, user, &change).await.expect("changed");
+    world.database.members().patch(&world.owner.scope, user, &change).await.expect("changed");
     world.client(&member.scope).await.expect_err("stale");
     let clients = world.database.repository::<Client>();
     let seen = clients.list(&world.owner.scope, &Default::default()).await.expect("listed");
@@ -140,7 +140,7 @@ async fn f15_no_session_outlives_a_change_of_its_role() {
         for at in 0..60 {
             let role = if at % 2 == 0 { BuiltInRole::Viewer } else { BuiltInRole::Admin };
             let members = world.database.members();
-            members.set_role(&world.owner.scope, user, &to(role)).await.expect("changed");
+            members.patch(&world.owner.scope, user, &to(role)).await.expect("changed");
         }
     };
     tokio::join!(switching, changing);
@@ -208,12 +208,12 @@ async fn f10_roles_and_members_change_at_once() {
             to(if at % 3 == 0 { BuiltInRole::Viewer.into() } else { RoleRef::from(sales.id) });
         let (patched, set) = tokio::join!(
             roles.patch(&clerk, sales.id, &patch, None),
-            members.set_role(owner, user, &given),
+            members.patch(owner, user, &given),
         );
         patched.expect("patched");
         set.expect("set");
     }
-    members.set_role(owner, user, &to(sales.id)).await.expect("set");
+    members.patch(owner, user, &to(sales.id)).await.expect("set");
     let none = RolePatch { permissions: Some(Permissions::NONE), ..Default::default() };
     roles.patch(&clerk, sales.id, &none, None).await.expect("patched");
     let request = RefreshRequest { refresh_token: member.tokens.refresh_token };
