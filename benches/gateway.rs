@@ -110,7 +110,7 @@ fn number() -> u32 {
 }
 
 fn samples_of(route: &Route) -> usize {
-    let hashing = ["register", "login", "password", "accept", "switch"];
+    let hashing = ["register", "login", "password", "accept", "switch", "leave"];
     let hashes = hashing.iter().any(|end| route.path().ends_with(end));
     let needs_login = route.path().contains("logout") || route.path().starts_with(MEMBERS);
     if hashes || needs_login { SAMPLES_OF_HASHING } else { SAMPLES }
@@ -187,11 +187,12 @@ impl Caller {
         json!({ "token": token, "password": self.credentials.password, "name": "Charles" })
     }
 
-    /// The id of a member who has just joined.
-    async fn join(&self) -> String {
+    /// A member who has just joined.
+    async fn join(&self) -> Nexo {
         let nexo = Nexo::new(&self.bench.url).expect("a handle");
         let accept = serde_json::from_value(self.invite().await).expect("its own form");
-        nexo.accept_invitation(&accept).await.expect("accepted").user.id.to_string()
+        nexo.accept_invitation(&accept).await.expect("accepted");
+        nexo
     }
 
     async fn call(&self, nexo: &Nexo, route: &Route, path: &str, body: Option<Value>) -> Value {
@@ -227,7 +228,8 @@ impl Caller {
             return route.path().to_owned();
         };
         if collection == MEMBERS {
-            return route.path().replace("{id}", &self.join().await);
+            let member = self.join().await.session().expect("logged in").user().id;
+            return route.path().replace("{id}", &member.to_string());
         }
         let create = table()
             .into_iter()
@@ -271,6 +273,7 @@ impl Caller {
                 let (account, token) = (session.account().id, session.export().refresh_token);
                 (nexo, Some(json!({ "account_id": account, "refresh_token": token })))
             }
+            "/api/auth/leave" => (self.join().await, None),
             "/api/auth/logout" => (self.log_in().await, None),
             "/api/auth/logout-all" => (self.bench.register().await.0, None),
             "/api/auth/password" => {
@@ -308,7 +311,9 @@ fn is_file(route: &Route) -> bool {
 
 fn has_no_content(route: &Route) -> bool {
     *route.method() == Method::DELETE
-        || ["logout", "logout-all", "password"].iter().any(|end| route.path().ends_with(end))
+        || ["leave", "logout", "logout-all", "password"]
+            .iter()
+            .any(|end| route.path().ends_with(end))
 }
 
 fn as_json<T: serde::Serialize>(value: &T) -> Value {

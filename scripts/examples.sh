@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs every example: quickstart, import_clients and audit_tail against a real server on a
+# Runs every example: quickstart, import_clients, api_key and audit_tail against a real server on a
 # free port, and embedded_core, which needs none. Stops what it starts.
 set -eu
 
@@ -44,6 +44,11 @@ export NEXO_URL=$url NEXO_EMAIL=importer@example.com NEXO_PASSWORD='wooden engin
 "$target/examples/import_clients" --register --dry-run "$files/clients.csv"
 "$target/examples/import_clients" "$files/clients.csv"
 grep -q '^2002,failed,old-1,' "$files/clients.refused.csv"
+
+echo "== api_key"
+"$target/examples/api_key" >"$files/key"
+grep -q '^after its end: ' "$files/key"
+cat "$files/key"
 
 echo "== audit_tail"
 "$target/examples/audit_tail" 0 >"$files/audit"

@@ -2,6 +2,7 @@
 //! holds answers as networks do.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod api_keys;
 mod audit;
 mod clients;
 mod collections;

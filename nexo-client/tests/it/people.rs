@@ -8,7 +8,7 @@ use nexo_client::model::{
 use crate::world::{PASSWORD, World};
 
 impl World {
-    async fn join(&self, by: &Nexo, name: &str, role: impl Into<RoleRef>) -> Nexo {
+    pub(crate) async fn join(&self, by: &Nexo, name: &str, role: impl Into<RoleRef>) -> Nexo {
         let invited = by.people().invite(format!("{name}@example.com"), role).await.unwrap();
         let nexo = Nexo::new(&self.proxy.url).unwrap();
         let accept = AcceptInvitation {

@@ -4,6 +4,7 @@
 //! drain) is tested beside the listener, in `src/server/tests.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod api_keys;
 mod audit;
 mod auth;
 mod bad_input;

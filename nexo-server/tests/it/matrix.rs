@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use nexo_core::model::{BuiltInRole, NewApiKey, Permission};
 use nexo_core::testing::PASSWORD;
 use nexo_server::routes::Route;
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 use crate::harness::{TestServer, User};
 use crate::routes::{body, record, tenant_routes};
 
-const ROLES: [&str; 6] = ["owner", "admin", "manager", "member", "viewer", "nobody"];
+/// The last is an API key that has all that its maker, an admin, may give it.
+const ROLES: [&str; 7] = ["owner", "admin", "manager", "member", "viewer", "nobody", "key"];
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/matrix.txt");
 /// With this set, what was seen is written over what was expected.
 const UPDATE: &str = "NEXO_UPDATE_MATRIX";
@@ -41,8 +43,19 @@ impl World {
     async fn join(&mut self, role: &str) -> User {
         self.joined += 1;
         let name = format!("{role}{}", self.joined);
-        let role = if role == "nobody" { self.nobody.clone() } else { role.to_owned() };
-        self.server.join(&self.owner, &name, &role).await
+        let given = match role {
+            "nobody" => &*self.nobody,
+            "key" => "admin",
+            role => role,
+        };
+        let mut member = self.server.join(&self.owner, &name, given).await;
+        if role == "key" {
+            let all = BuiltInRole::Admin.permissions().without(Permission::KeyManage.into());
+            let new = json!(NewApiKey::named(name, all));
+            let issued = self.server.post("/api/keys", &new).by(&member).send().await;
+            member.token = issued.json()["secret"].as_str().unwrap().to_owned();
+        }
+        member
     }
 
     /// What the route answers to a member with the role: the status, or a dash
@@ -125,13 +138,13 @@ async fn p2_every_role_and_every_route() {
             let cell = world.cell(&route, role).await;
             cells += 1;
             refused += usize::from(cell == "-");
-            // Whoever is not refused is answered as the owner is.
             write!(seen, "{cell:>9}").unwrap();
         }
         seen.push('\n');
     }
     println!("{cells} cells, {refused} forbidden");
     assert_eq!(cells, tenant_routes().count() * ROLES.len());
+    // Whoever is not refused is answered as the owner is.
     for line in seen.lines().skip(1) {
         let answers: Vec<&str> = line.split_whitespace().skip(2).collect();
         assert!(answers.iter().all(|cell| *cell == answers[0] || *cell == "-"), "{line}");
