@@ -127,7 +127,7 @@ impl Builder {
             (Some(_), Some(_)) => {
                 return Err(Error::usage("give an API key or a session, not both"));
             }
-            (Some(key), None) => Keeper::of_key(usable(key)?),
+            (Some(key), None) => Keeper::of_key(usable(&key)?),
             (None, session) => Keeper::new(session, self.listener),
         };
         Ok(Nexo { inner: Arc::new(Inner { transport, keeper }) })
@@ -135,7 +135,7 @@ impl Builder {
 }
 
 /// An API key as it was told, without the line's end that a file may add.
-fn usable(key: SecretString) -> Result<SecretString> {
+fn usable(key: &SecretString) -> Result<SecretString> {
     let text = key.expose_secret().trim();
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::usage("the API key must be the text that making it has told"));

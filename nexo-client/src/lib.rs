@@ -52,6 +52,7 @@ mod download;
 mod error;
 mod imports;
 mod keeper;
+mod mailed;
 mod nexo;
 mod people;
 mod refresh;

@@ -139,7 +139,8 @@ impl People {
     }
 
     /// Invites somebody for seven days. The token in the answer is told this
-    /// once; whoever has it can [accept](Nexo::accept_invitation).
+    /// once; whoever has it can [accept](Nexo::accept_invitation). A server that
+    /// sends mail sends it to them, and tells it to nobody else: then it is empty.
     ///
     /// # Errors
     /// [`is_forbidden`](crate::Error::is_forbidden) without `member:manage`.

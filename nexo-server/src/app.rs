@@ -1,7 +1,7 @@
 //! What every request shares.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
 use crate::gateway::ReplyMemory;
+use crate::mail::{MailConfig, Mailer, Mailing};
 use crate::router::Router;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
@@ -21,6 +22,8 @@ pub(crate) struct App {
     reply_memory: ReplyMemory,
     /// Empty until the database is open.
     services: OnceLock<Services>,
+    /// What sends letters, until the server stops.
+    mailing: std::sync::Mutex<Option<Mailing>>,
     draining: AtomicBool,
 }
 
@@ -28,7 +31,7 @@ impl App {
     pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Self { http, router, reply_memory, services, draining }
+        Self { http, router, reply_memory, services, mailing: Default::default(), draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -51,9 +54,33 @@ impl App {
     }
 
     /// Gives the core; a second one is ignored.
-    pub(crate) fn provide(&self, database: Database, authenticator: Authenticator) {
-        let services = Services { database, authenticator, pinged: Mutex::new(None) };
-        drop(self.services.set(services));
+    pub(crate) fn provide(
+        &self,
+        database: Database,
+        authenticator: Authenticator,
+        mail: Option<MailConfig>,
+    ) {
+        let mut mailing = None;
+        let services = || {
+            let mailer = mail.map(|config| {
+                let (mailer, sends) = Mailer::start(config);
+                mailing = Some(sends);
+                mailer
+            });
+            Services { database, authenticator, mailer, pinged: Mutex::new(None) }
+        };
+        self.services.get_or_init(services);
+        if mailing.is_some() {
+            *self.mailing.lock().unwrap_or_else(PoisonError::into_inner) = mailing;
+        }
+    }
+
+    /// Sends what letters there are; none are taken any more.
+    pub(crate) async fn finish_mail(&self) {
+        let mailing = self.mailing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mailing) = mailing {
+            mailing.stop().await;
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -70,6 +97,7 @@ impl App {
 pub(crate) struct Services {
     database: Database,
     authenticator: Authenticator,
+    mailer: Option<Mailer>,
     /// When the database was last asked, and whether it answered.
     pinged: Mutex<Option<(Instant, bool)>>,
 }
@@ -83,6 +111,11 @@ const PING_FRESH: Duration = Duration::from_millis(250);
 impl Services {
     pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.authenticator
+    }
+
+    /// Who takes letters.
+    pub(crate) fn mailer(&self) -> Outcome<&Mailer> {
+        self.mailer.as_ref().ok_or_else(|| Failure::of(ErrorCode::MailUnavailable))
     }
 
     pub(crate) fn database(&self) -> &Database {

@@ -1,9 +1,10 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, Entity, Id, Invite,
-    LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
-    ProfilePatch, RefreshRequest, RegisterRequest, RolePatch, SwitchAccount,
+    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, Entity, ForgotPassword, Id,
+    Invite, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
+    ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, RolePatch, SwitchAccount,
+    VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -34,6 +35,21 @@ pub(crate) fn accept_invitation(_: u32) -> Value {
         password: PASSWORD.to_owned(),
         name: Some("Charles".to_owned()),
     })
+}
+
+pub(crate) fn forgot_password(_: u32) -> Value {
+    json(&ForgotPassword { email: EMAIL.to_owned() })
+}
+
+pub(crate) fn reset_password(_: u32) -> Value {
+    json(&ResetPassword {
+        token: "nxp_…".to_owned(),
+        password: "punched cards in a drawer".to_owned(),
+    })
+}
+
+pub(crate) fn verify_email(_: u32) -> Value {
+    json(&VerifyEmail { token: "nxv_…".to_owned() })
 }
 
 pub(crate) fn switch_account(_: u32) -> Value {

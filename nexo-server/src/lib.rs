@@ -26,7 +26,9 @@ mod failure;
 mod gateway;
 mod handlers;
 mod log;
+mod mail;
 mod open;
+mod recover;
 mod respond;
 mod router;
 pub mod routes;
@@ -35,6 +37,7 @@ mod server;
 mod signals;
 
 pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
+pub use mail::{MailConfig, MailConfigError};
 pub use router::AmbiguousRoutes;
 pub use run::run;
 pub use server::{BoundServer, Drained, Provider, Server, ServerError};

@@ -39,6 +39,21 @@ pub fn table() -> Vec<Route> {
             Box::pin(auth::accept_invitation(app, call))
         })
         .example(examples::accept_invitation),
+        public(Method::POST, "/api/auth/password/forgot", |app, call| {
+            Box::pin(auth::forgot_password(app, call))
+        })
+        .example(examples::forgot_password),
+        public(Method::POST, "/api/auth/password/reset", |app, call| {
+            Box::pin(auth::reset_password(app, call))
+        })
+        .example(examples::reset_password),
+        public(Method::POST, "/api/auth/email/verify", |app, call| {
+            Box::pin(auth::verify_email(app, call))
+        })
+        .example(examples::verify_email),
+        tenant(Method::POST, "/api/auth/email/verification", |to, scope, _| {
+            Box::pin(auth::mail_verification(to, scope))
+        }),
         tenant(Method::GET, "/api/auth/accounts", |to, scope, _| {
             Box::pin(auth::accounts(to, scope))
         }),

@@ -13,7 +13,7 @@ use crate::embedded::Embedded;
 use crate::open::{OpenError, open};
 use crate::server::{Drained, Provider, Server, ServerError};
 use crate::signals::Signals;
-use crate::{banner, demo, log};
+use crate::{banner, demo, log, recover};
 
 /// Runs `nexo-server`: reads flags and environment, does what they say, and
 /// returns the exit code: 0 when it was asked to stop and did, 1 when it could
@@ -31,6 +31,9 @@ pub fn run() -> ExitCode {
         }
         Command::Serve => block_on(&cli.settings, serve(&cli.settings)),
         Command::Audit(wanted) => block_on(&cli.settings, audit::run(&cli.settings, &wanted)),
+        Command::ResetPassword(wanted) => {
+            block_on(&cli.settings, recover::run(&cli.settings, &wanted))
+        }
         Command::Demo(wanted) => block_on(&cli.settings, demo::run(&cli.settings, &wanted)),
     }
 }
@@ -121,7 +124,10 @@ async fn start(
 ) -> Result<Option<(String, Sealer)>, StartError> {
     let opened = open(settings, embedded).await?;
     let sealer = Sealer::start(opened.database.clone(), opened.authenticator.clone());
-    provider.provide(opened.database, opened.authenticator);
+    match settings.mail() {
+        Some(mail) => provider.provide_with_mail(opened.database, opened.authenticator, mail),
+        None => provider.provide(opened.database, opened.authenticator),
+    }
     Ok(Some((opened.name, sealer)))
 }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use nexo_client::Nexo;
-use nexo_client::model::{ErrorCode, ProfilePatch};
+use nexo_client::model::{ErrorCode, ForgotPassword, ProfilePatch};
+use nexo_core::Peer;
 
 use crate::world::{PASSWORD, World, registration};
 
@@ -147,4 +148,32 @@ async fn every_change_of_the_session_is_told() {
     let logged_in = nexo.session().unwrap().export().refresh_token;
     nexo.logout().await.unwrap();
     assert_eq!(*told.lock().unwrap(), [Some(refreshed), Some(logged_in), None]);
+}
+
+/// The tokens are those that a server would mail.
+#[tokio::test]
+async fn what_was_mailed_sets_a_password_and_verifies_an_address() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let user = ada.session().unwrap().user().clone();
+    let (auth, peer) = (&world.authenticator, Peer::default());
+    let mailed = auth.issue_first_email_verification(&user, &peer).await.unwrap();
+    ada.verify_email(&mailed.token).await.unwrap();
+    let again = ada.verify_email(&mailed.token).await.unwrap_err();
+    assert_eq!(again.code(), Some(ErrorCode::InvalidToken));
+    assert!(ada.profile().await.unwrap().user.email_verified_at.is_some());
+
+    let forgot = ForgotPassword { email: user.email.clone() };
+    let mailed = auth.issue_password_reset(&forgot, &peer).await.unwrap().unwrap();
+    let nexo = Nexo::new(&world.proxy.url).unwrap();
+    assert!(nexo.reset_password(&mailed.token, "short").await.unwrap_err().is_validation());
+    let new = "another long enough phrase";
+    nexo.reset_password(&mailed.token, new).await.unwrap();
+    assert!(ada.profile().await.unwrap_err().is_session_ended());
+    nexo.login(&user.email, new).await.unwrap();
+
+    // This server has nobody to mail by.
+    for refused in [nexo.forgot_password(&user.email).await, nexo.mail_email_verification().await] {
+        assert_eq!(refused.unwrap_err().code(), Some(ErrorCode::MailUnavailable));
+    }
 }

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use nexo_client::model::{Id, RegisterRequest, User};
 use nexo_client::{Nexo, Session};
-use nexo_core::AuthConfig;
 use nexo_core::testing::TestDatabase;
+use nexo_core::{AuthConfig, Authenticator};
 use nexo_server::{HttpConfig, Server};
 
 use crate::proxy::Proxy;
@@ -16,6 +16,7 @@ pub(crate) use nexo_core::testing::PASSWORD;
 /// One test's world; its tasks end with the test's runtime.
 pub(crate) struct World {
     pub(crate) proxy: Proxy,
+    pub(crate) authenticator: Authenticator,
     _database: TestDatabase,
 }
 
@@ -25,10 +26,10 @@ impl World {
         let (database, auth) = test_database.open_with_auth(AuthConfig::default()).await;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let config = HttpConfig { listen, ..HttpConfig::default() };
-        let server = Server::bind(config, database, auth).await.unwrap();
+        let server = Server::bind(config, database, auth.clone()).await.unwrap();
         let proxy = Proxy::start(server.local_addr()).await;
         tokio::spawn(server.run(pending()));
-        Self { proxy, _database: test_database }
+        Self { proxy, authenticator: auth, _database: test_database }
     }
 
     /// A handle of a new user, logged in.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use quick_cache::sync::Cache;
 use tokio_postgres::types::ToSql;
 
-use super::secret::{AccountToken, Kind};
+use super::secret::{Kind, OpaqueToken};
 use crate::db::Plan::Once;
 use crate::db::{Call, Identity, Mode, Sight, translate};
 use crate::error::{Error, Result};
@@ -53,8 +53,9 @@ impl ApiKeys {
     /// The scope of a key; whether it is still good is asked by each use of it,
     /// as with a session.
     pub(super) async fn verify(&self, identity: &Identity, text: &str) -> Result<TenantScope> {
-        let token = AccountToken::parse(Kind::ApiKey, text).ok_or_else(Error::bad_key)?;
-        let key = (token.account, token.hash());
+        let token = OpaqueToken::parse(Kind::ApiKey, text).ok_or_else(Error::bad_key)?;
+        let account = token.owner::<Account>();
+        let key = (account, token.hash());
         if let Some(known) = self.known.get(&key)
             && known.at.elapsed() < AGE
             && !known.scope.is_outdated()
@@ -63,14 +64,14 @@ impl ApiKeys {
         }
         let at = Instant::now();
         let hash = key.1.as_slice();
-        let find: [&(dyn ToSql + Sync); 2] = [&token.account, &hash];
+        let find: [&(dyn ToSql + Sync); 2] = [&account, &hash];
         let calls = [Call { sql: FIND, params: &find, plan: Once }];
-        let sight = Sight { account: Some(token.account), ..Sight::NONE };
+        let sight = Sight { account: Some(account), ..Sight::NONE };
         let rows = identity.run(Mode::Write, sight, &calls).await?;
         let row = rows[0].first().ok_or_else(Error::bad_key)?;
         let (id, user) = (row.try_get(0).map_err(translate)?, row.try_get(1).map_err(translate)?);
         let permissions = Permissions::from_bits(row.try_get(2).map_err(translate)?);
-        let scope = TenantScope::of_user(token.account, user, Credential::Key(id), permissions);
+        let scope = TenantScope::of_user(account, user, Credential::Key(id), permissions);
         self.known.insert(key, Known { scope: scope.clone(), at });
         Ok(scope)
     }

@@ -199,13 +199,14 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// `id, email, name, created_at`, from column `at` on.
+/// `id, email, name, created_at, email_verified_at`, from column `at` on.
 pub(super) fn row_user(row: &Row, at: usize) -> User {
     User {
         id: row.get(at),
         email: row.get(at + 1),
         name: row.get(at + 2),
         created_at: row.get(at + 3),
+        email_verified_at: row.get(at + 4),
     }
 }
 

@@ -7,18 +7,20 @@ use super::login::{
     ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
     is_division_by_zero, is_duplicate, is_logarithm_of_zero,
 };
-use super::secret::{AccountToken, Kind};
+use super::secret::{Kind, OpaqueToken};
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
-use crate::model::{AcceptInvitation, AuthTokens, ErrorCode, FieldCode, Id, User, Validator};
+use crate::model::{
+    AcceptInvitation, Account, AuthTokens, ErrorCode, FieldCode, Id, User, Validator,
+};
 use crate::people::ONE_AFTER_THE_OTHER;
 use crate::tenant::Peer;
 
 /// `$1` account, `$2` the token's hash.
 const FIND: &str =
-    "select i.email, u.id, u.email, u.name, u.created_at, u.password_hash
+    "select i.email, u.id, u.email, u.name, u.created_at, u.email_verified_at, u.password_hash, i.mailed
      from nexo.invitations i left join nexo.users u on u.email = i.email
      where i.account_id = $1 and i.token_hash = $2 and i.accepted_at is null and i.expires_at > now()";
 
@@ -33,6 +35,11 @@ const MARK: &str = "with accepted as (
 /// `$1` account, `$2` the token's hash, `$3` user.
 const JOIN: &str = "insert into nexo.memberships (account_id, user_id, role, role_id)
      select account_id, $3, role, role_id from nexo.invitations where account_id = $1 and token_hash = $2";
+
+/// Whoever got it by mail has the address. `$1` user, `$2` whether they did.
+const SET_VERIFIED: &str =
+    "update nexo.users set email_verified_at = coalesce(email_verified_at, now())
+     where id = $1 and $2 returning email_verified_at";
 
 impl Authenticator {
     /// Makes whoever has the token a member, and logs them in to the account.
@@ -50,8 +57,8 @@ impl Authenticator {
         accept: &AcceptInvitation,
         peer: &Peer,
     ) -> Result<AuthTokens> {
-        let token = AccountToken::parse(Kind::Invitation, &accept.token).ok_or_else(refused)?;
-        let (account, token_hash) = (token.account, token.hash().to_vec());
+        let token = OpaqueToken::parse(Kind::Invitation, &accept.token).ok_or_else(refused)?;
+        let (account, token_hash) = (token.owner::<Account>(), token.hash().to_vec());
         let find: [&(dyn ToSql + Sync); 2] = [&account, &token_hash];
         let calls = [Call { sql: FIND, params: &find, plan: Once }];
         let rows = self
@@ -69,7 +76,7 @@ impl Authenticator {
         };
         let known = match new {
             Some(_) => None,
-            None => Some(self.verified(accept, user, found.get(5), &attempt, peer).await?),
+            None => Some(self.verified(accept, user, found.get(6), &attempt, peer).await?),
         };
         let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
 
@@ -84,6 +91,8 @@ impl Authenticator {
             Some(add) => Call { sql: ADD_USER, params: add, plan: Once },
             None => Call { sql: STILL_VERIFIED, params: &still, plan: Once },
         };
+        // A user's row is held by others too; somebody new is nobody's yet.
+        let shows_address = new.is_some() && found.get(7);
         let calls = [
             Call { sql: ONE_AFTER_THE_OTHER, params: &[&account], plan: Once },
             Call { sql: MARK, params: &find, plan: Once },
@@ -92,6 +101,7 @@ impl Authenticator {
             Call { sql: ADD_SESSION, params: &session, plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
+            Call { sql: SET_VERIFIED, params: &[&user, &shows_address], plan: Once },
             Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
             // The last two are of attempts, of which somebody new has made none.
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
@@ -106,6 +116,8 @@ impl Authenticator {
             Some(_) => row_user(&rows[2][0], 0),
             None => row_user(found, 1),
         };
+        let verified = rows[7].first().map(|row| row.get(0));
+        let user = User { email_verified_at: verified.or(user.email_verified_at), ..user };
         start.finish(self, user, joined)
     }
 

@@ -18,13 +18,12 @@ use crate::tenant::{Peer, TenantScope};
 
 pub(super) const ADD_USER: &str =
     "insert into nexo.users (id, email, name, password_hash) values ($1, $2, $3, $4)
-     returning id, email, name, created_at";
+     returning id, email, name, created_at, email_verified_at";
 const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2)";
 const ADD_MEMBERSHIP: &str =
     "insert into nexo.memberships (account_id, user_id, role) values ($1, $2, 'owner')";
 
-const FIND_USER: &str =
-    "select id, email, name, created_at, password_hash from nexo.users where email = $1";
+const FIND_USER: &str = "select id, email, name, created_at, email_verified_at, password_hash from nexo.users where email = $1";
 /// Holds the password as it was verified until the session is there, so that a
 /// change of it either prevents the session or ends it. Fails with the
 /// logarithm of zero if it was changed already, and with it everything that is
@@ -200,7 +199,7 @@ impl Authenticator {
         calls.push(Call { sql: FIND_USER, params: &find, plan: Once });
         let rows = self.identity().run(Mode::Write, Sight::NONE, &calls).await?;
         Attempt::judge(&rows)?;
-        Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(4))))
+        Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(5))))
     }
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod invitation;
 mod keys;
 mod login;
+mod one_time;
 mod password;
 mod profile;
 mod refresh;
@@ -22,4 +23,4 @@ mod token;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
-pub(crate) use secret::{AccountToken, Kind};
+pub(crate) use secret::{Kind, OpaqueToken};

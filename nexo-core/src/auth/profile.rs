@@ -16,7 +16,7 @@ use crate::people::read_role;
 use crate::tenant::TenantScope;
 
 /// `$1` user, `$2` account.
-const READ: &str = "select u.id, u.email, u.name, u.created_at, a.id, a.name, m.role, m.role_id, m.permissions
+const READ: &str = "select u.id, u.email, u.name, u.created_at, u.email_verified_at, a.id, a.name, m.role, m.role_id, m.permissions
      from nexo.users u join nexo.memberships m on m.user_id = u.id join nexo.accounts a on a.id = m.account_id
      where u.id = $1 and a.id = $2";
 const CHANGE: &str =
@@ -34,9 +34,9 @@ const END_OTHER_SESSIONS: &str =
 fn profile(row: &Row) -> Result<Profile> {
     Ok(Profile {
         user: row_user(row, 0),
-        account: row_account(row, 4),
-        role: read_role(row, 6).map_err(translate)?,
-        permissions: Permissions::from_bits(row.get(8)),
+        account: row_account(row, 5),
+        role: read_role(row, 7).map_err(translate)?,
+        permissions: Permissions::from_bits(row.get(9)),
     })
 }
 

@@ -52,7 +52,7 @@ const REVOKE_REUSED: &str = "update nexo.sessions s
 
 /// What came of it: the nonce that whoever was first has left.
 const OUTCOME: &str =
-    "select u.id, u.email, u.name, u.created_at, a.id, a.name,
+    "select u.id, u.email, u.name, u.created_at, u.email_verified_at, a.id, a.name,
             m.role, m.role_id, s.permissions, s.id, t.successor_nonce
      from nexo.refresh_tokens t
      join nexo.sessions s on s.user_id = t.user_id and s.account_id = t.account_id and s.id = t.session_id
@@ -94,8 +94,8 @@ impl Authenticator {
             tracing::warn!(%user, %session, "refresh token reused: session revoked");
         }
         let row = rows[4].first().ok_or_else(refused)?;
-        let stored_nonce: Vec<u8> = row.get(10);
-        self.tokens_for(row.get(9), &token.successor(&stored_nonce), row_user(row, 0), row, 4)
+        let stored_nonce: Vec<u8> = row.get(11);
+        self.tokens_for(row.get(10), &token.successor(&stored_nonce), row_user(row, 0), row, 5)
     }
 }
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Id, User};
+use crate::model::{ErrorCode, Id, User};
 
 pub(super) fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
@@ -69,20 +69,26 @@ impl RefreshToken {
     }
 }
 
-/// What an account gives out for somebody to show: 256 random bits, and the
+/// What is given out for somebody to show: 256 random bits, and the user or
 /// account among whose rows to look for their hash, which is a claim like any
 /// other until it is found there.
-pub(crate) struct AccountToken {
+pub(crate) struct OpaqueToken {
     kind: Kind,
-    pub(super) account: Id<Account>,
+    owner: Uuid,
     secret: [u8; 32],
 }
 
-/// What a token of an account is for; one is not taken for another.
+/// What a token is for; one is not taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Of an account.
     Invitation,
+    /// Of an account.
     ApiKey,
+    /// Of a user.
+    PasswordReset,
+    /// Of a user.
+    EmailVerification,
 }
 
 impl Kind {
@@ -90,6 +96,8 @@ impl Kind {
         match self {
             Self::Invitation => "nxi_",
             Self::ApiKey => "nxk_",
+            Self::PasswordReset => "nxp_",
+            Self::EmailVerification => "nxv_",
         }
     }
 
@@ -97,22 +105,29 @@ impl Kind {
         match self {
             Self::Invitation => b"nexo invitation token",
             Self::ApiKey => b"nexo API key",
+            Self::PasswordReset => b"nexo password reset",
+            Self::EmailVerification => b"nexo e-mail verification",
         }
     }
 }
 
-impl AccountToken {
-    pub(crate) fn generate(kind: Kind, account: Id<Account>) -> Result<Self> {
-        Ok(Self { kind, account, secret: random()? })
+impl OpaqueToken {
+    pub(crate) fn generate<T>(kind: Kind, owner: Id<T>) -> Result<Self> {
+        Ok(Self { kind, owner: *owner.as_uuid(), secret: random()? })
     }
 
     pub(super) fn parse(kind: Kind, text: &str) -> Option<Self> {
-        let (account, secret) = read(kind.prefix(), text)?;
-        Some(Self { kind, account: Id::from_uuid(account), secret })
+        let (owner, secret) = read(kind.prefix(), text)?;
+        Some(Self { kind, owner, secret })
+    }
+
+    /// Whose it says it is.
+    pub(super) fn owner<T>(&self) -> Id<T> {
+        Id::from_uuid(self.owner)
     }
 
     pub(crate) fn expose(&self) -> String {
-        write(self.kind.prefix(), self.account.as_uuid(), &self.secret)
+        write(self.kind.prefix(), &self.owner, &self.secret)
     }
 
     /// What is stored in its place.

@@ -47,7 +47,8 @@ const REPLACE_SESSION: &str = "with ended as (
          where m.account_id = $5 and m.disabled_at is null
          returning id)
      select 1 / (select count(*) from ended), ln((select count(*) from opened))";
-const FIND_USER: &str = "select id, email, name, created_at from nexo.users where id = $1";
+const FIND_USER: &str =
+    "select id, email, name, created_at, email_verified_at from nexo.users where id = $1";
 
 impl Authenticator {
     /// The accounts that the user of the scope is a member of.

@@ -10,6 +10,9 @@
 //! | an address from everywhere | 50 | 1 s, doubling to 1 minute | nobody guesses from many |
 //! | a network, whatever the address | 100 | 1 s, doubling to 1 minute | nobody tries one password on all |
 //!
+//! Asking for a mail is counted the same way and apart, with 3, 10 and 300 free,
+//! and never taken back.
+//!
 //! A network from which the user has logged in before is not held up by what
 //! others do to the address, and does not add to it; nor can one network alone
 //! add much. So nobody can be locked out by others.
@@ -73,6 +76,9 @@ pub(super) struct Attempt {
     pub(super) here: Vec<u8>,
     pub(super) anywhere: Vec<u8>,
     pub(super) network: Vec<u8>,
+    /// Attempts that are free: at the subject from here and from anywhere, and at
+    /// any from the network.
+    free: (i32, i32, i32),
 }
 
 /// How many statements counting takes.
@@ -86,14 +92,21 @@ impl Attempt {
             here: hash(&[b"here", subject.as_bytes(), network.as_bytes()]).to_vec(),
             anywhere: hash(&[b"anywhere", subject.as_bytes()]).to_vec(),
             network: hash(&[b"network", network.as_bytes()]).to_vec(),
+            free: (10, 50, 100),
         }
+    }
+
+    /// One of asking for a mail, which somebody else gets.
+    pub(super) fn at_mail(subject: &str, peer: &Peer) -> Self {
+        let network = hash(&[b"mail network", peer.network().as_bytes()]).to_vec();
+        Self { network, free: (3, 10, 300), ..Self::new(subject, peer) }
     }
 
     pub(super) fn params(&self) -> AttemptParams<'_> {
         AttemptParams {
-            here: [&self.here, &10i32, &900f64, &None::<Vec<u8>>],
-            anywhere: [&self.anywhere, &50i32, &60f64, &self.here],
-            network: [&self.network, &100i32, &60f64, &None::<Vec<u8>>],
+            here: [&self.here, &self.free.0, &900f64, &None::<Vec<u8>>],
+            anywhere: [&self.anywhere, &self.free.1, &60f64, &self.here],
+            network: [&self.network, &self.free.2, &60f64, &None::<Vec<u8>>],
             wait: [&self.here, &self.anywhere, &self.network],
         }
     }

@@ -151,7 +151,7 @@ const OBJECTS: &[Check] = &[
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts',
-                    'roles', 'invitations', 'api_keys', 'audit_log')
+                    'one_time_tokens', 'roles', 'invitations', 'api_keys', 'audit_log')
                 and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
                      or has_table_privilege('nexo_auth', c.oid, 'delete'))",
     },

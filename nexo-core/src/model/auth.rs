@@ -1,6 +1,7 @@
 //! Identity on the wire: requests, tokens, users and accounts.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct User {
     pub name: String,
     /// When the user registered.
     pub created_at: Timestamp,
+    /// When it was shown that the address is theirs; absent until then.
+    #[serde(default)]
+    pub email_verified_at: Option<Timestamp>,
 }
 
 /// A login: it lives from log-in to log-out, and each of its tokens names it.
@@ -89,6 +93,46 @@ pub struct PasswordChange {
     pub current_password: String,
     /// The password from now on.
     pub new_password: String,
+}
+
+/// `POST /api/auth/password/forgot`: a mail to the address, if it is somebody's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForgotPassword {
+    /// Login e-mail address.
+    pub email: String,
+}
+
+/// `POST /api/auth/password/reset`: sets the password and ends every session of
+/// the user.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPassword {
+    /// What was mailed.
+    pub token: String,
+    /// The password from now on.
+    pub password: String,
+}
+
+/// `POST /api/auth/email/verify`: the address is the user's.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyEmail {
+    /// What was mailed.
+    pub token: String,
+}
+
+/// A token that is to be mailed to a user, and shown by them once.
+#[derive(Clone)]
+pub struct MailedToken {
+    /// Where to.
+    pub email: String,
+    /// To whom.
+    pub name: String,
+    /// What whoever gets the mail can show.
+    pub token: String,
+    /// For how long.
+    pub good_for: Duration,
 }
 
 /// The scheme of an access token.
@@ -199,6 +243,24 @@ impl fmt::Debug for RefreshRequest {
 impl fmt::Debug for PasswordChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PasswordChange").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResetPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResetPassword").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for VerifyEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyEmail").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MailedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailedToken").field("email", &self.email).finish_non_exhaustive()
     }
 }
 

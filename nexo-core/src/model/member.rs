@@ -84,13 +84,15 @@ pub struct Invitation {
 }
 
 /// What `POST /api/invitations` answers. The token is told this once: whoever
-/// has it, and nobody else, can accept.
+/// has it, and nobody else, can accept. A server that sends mail sends it to the
+/// address that is invited, and tells it to nobody else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewInvitation {
     /// The invitation.
     #[serde(flatten)]
     pub invitation: Invitation,
-    /// What accepts it.
+    /// What accepts it; empty where it was mailed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
 }
 

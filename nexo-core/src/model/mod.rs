@@ -41,8 +41,9 @@ mod validate;
 pub use api_key::{ApiKey, ApiKeys, IssuedApiKey, NewApiKey};
 pub use audit::{AuditAction, AuditCheckpoint, AuditEntry, AuditPage, AuditParams};
 pub use auth::{
-    Account, AuthTokens, LoginRequest, PasswordChange, Profile, ProfilePatch, RefreshRequest,
-    RegisterRequest, Session, TokenType, User,
+    Account, AuthTokens, ForgotPassword, LoginRequest, MailedToken, PasswordChange, Profile,
+    ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, Session, TokenType, User,
+    VerifyEmail,
 };
 pub use batch::{
     Batch, BatchError, BatchMode, BatchOperation, BatchOutcome, BatchResult, MAX_BATCH,

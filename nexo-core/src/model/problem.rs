@@ -107,6 +107,10 @@ codes! {
         InvalidCredentials = "invalid_credentials",
         /// The invitation is unknown, expired, withdrawn or used.
         InvalidInvitation = "invalid_invitation",
+        /// What was mailed is unknown, expired, replaced or used.
+        InvalidToken = "invalid_token",
+        /// This server sends no mail.
+        MailUnavailable = "mail_unavailable",
         /// The refresh token is unknown, expired or revoked.
         InvalidRefreshToken = "invalid_refresh_token",
         /// No such row, or not in this account.

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
-use crate::auth::{AccountToken, Kind};
+use crate::auth::{Kind, OpaqueToken};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -85,7 +85,7 @@ impl ApiKeyRepository {
                     .with_fields(vec![field]);
             return Err(self.database.scoped(scope).refuse(forbidden).await);
         }
-        let token = AccountToken::generate(Kind::ApiKey, scope.account_id())?;
+        let token = OpaqueToken::generate(Kind::ApiKey, scope.account_id())?;
         let (id, bits, hash) = (Id::<ApiKey>::new(), permissions.bits(), token.hash().to_vec());
         let insert: [&(dyn ToSql + Sync); 7] =
             [&id, &user, &new.name, &bits, &hash, &new.expires_at, &MOST];

@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
 use super::role_ref;
-use crate::auth::{AccountToken, Kind};
+use crate::auth::{Kind, OpaqueToken};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -22,10 +22,10 @@ macro_rules! columns {
 }
 
 /// `$2` id, `$3` address, `$4` and `$5` role, `$6` the token's hash, `$7` who
-/// invites, `$8` how many there may be. No row when there are as many already.
+/// invites, `$8` how many there may be, `$9` whether it is mailed. No row when there are as many already.
 const INSERT: &str = concat!(
-    "insert into nexo.invitations (account_id, id, email, role, role_id, token_hash, invited_by, expires_at)
-     select $1, $2, $3, $4, $5, $6, $7, now() + interval '7 days'
+    "insert into nexo.invitations (account_id, id, email, role, role_id, token_hash, invited_by, expires_at, mailed)
+     select $1, $2, $3, $4, $5, $6, $7, now() + interval '7 days', $9
      where (select count(*) from nexo.invitations
             where account_id = $1 and accepted_at is null and expires_at > now()) < $8::bigint
      returning ",
@@ -78,13 +78,35 @@ impl InvitationRepository {
     /// permissions, or over an invitation that is; `conflict` for more than
     /// 1,000 that can be accepted.
     pub async fn create(&self, scope: &TenantScope, invite: &Invite) -> Result<NewInvitation> {
+        self.invite(scope, invite, false).await
+    }
+
+    /// The same for a program that mails the token to the address and tells it
+    /// to nobody else: whoever accepts has shown that the address is theirs.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub async fn create_to_mail(
+        &self,
+        scope: &TenantScope,
+        invite: &Invite,
+    ) -> Result<NewInvitation> {
+        self.invite(scope, invite, true).await
+    }
+
+    async fn invite(
+        &self,
+        scope: &TenantScope,
+        invite: &Invite,
+        mailed: bool,
+    ) -> Result<NewInvitation> {
         invite.validate().map_err(Error::invalid)?;
         let email = normalize_email(&invite.email);
-        let token = AccountToken::generate(Kind::Invitation, scope.account_id())?;
+        let token = OpaqueToken::generate(Kind::Invitation, scope.account_id())?;
         let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));
         let (hash, inviter) = (token.hash().to_vec(), scope.user_id());
-        let insert: [&(dyn ToSql + Sync); 7] =
-            [&id, &email, &role, &role_id, &hash, &inviter, &MOST];
+        let insert: [&(dyn ToSql + Sync); 8] =
+            [&id, &email, &role, &role_id, &hash, &inviter, &MOST, &mailed];
         let replace: [&(dyn ToSql + Sync); 1] = [&email];
         let calls = [Call::new(REPLACE, &replace), Call::new(INSERT, &insert)];
         let access = Access::write_in_turn(Permission::MemberManage);

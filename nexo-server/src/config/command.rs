@@ -17,6 +17,9 @@ pub(crate) enum Command {
     /// Verify the audit logs, or print checkpoints to keep elsewhere, and exit
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Print what sets the password of a user anew, once and for half an hour, and exit
+    #[command(after_help = RESET)]
+    ResetPassword(ResetPasswordArgs),
     /// Print the effective configuration, without secrets, and exit
     Config,
 }
@@ -48,13 +51,32 @@ Ends with 1 if anything is wrong. Without checkpoints it finds what was changed 
 somebody who did not make all later seals anew. With checkpoints that were kept where
 nobody who can write to the database can write, it finds whatever was changed before
 them, and that the end of a log is missing. Nothing can be told of entries that are not
-sealed yet, which is done within seconds, or within five
-minutes for failed log-ins. No server may be running on the data folder
-meanwhile; a database of your own may be in use.
+sealed yet, which is done within seconds, or five minutes for failed log-ins. No server
+may be running on the data folder meanwhile; a database of your own may be in use.
 
 Examples:
   nexo-server audit checkpoint >>/mnt/elsewhere/checkpoints
   nexo-server audit verify --checkpoints /mnt/elsewhere/checkpoints";
+
+/// Whose password to set anew.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ResetPasswordArgs {
+    /// Log-in address of the user
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) email: String,
+}
+
+const RESET: &str = "\
+For whoever runs a server that sends no mail. Give what is printed to the user and nobody
+else: whoever has it may choose the password, with which every session of the user ends.
+No server may be running on the data folder meanwhile; a database of your own may be in
+use.
+
+Examples:
+  nexo-server reset-password ada@example.com
+      Prints a token. To use it, once a server runs:
+  curl http://127.0.0.1:4000/api/auth/password/reset -H 'Content-Type: application/json' \\
+    -d '{\"token\":\"nxp_…\",\"password\":\"a new long pass phrase\"}'";
 
 /// What to fill an account with, and whose it is.
 #[derive(Clone, PartialEq, Eq, Args)]

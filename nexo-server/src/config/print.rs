@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use super::wrong::variable;
-use super::{Cli, DatabaseUrl};
+use super::{Cli, DatabaseUrl, SmtpUrl};
 use crate::embedded::default_data_dir;
 
 /// One line a setting: `NAME = value  # source; meaning`.
@@ -39,6 +39,9 @@ fn value(arg: &Arg, matches: &ArgMatches) -> (String, String) {
     // Only what the parser has understood of a URL is printed, so that no
     // spelling of a password slips through.
     if let Ok(Some(url)) = matches.try_get_one::<DatabaseUrl>(id) {
+        return (url.to_string(), source);
+    }
+    if let Ok(Some(url)) = matches.try_get_one::<SmtpUrl>(id) {
         return (url.to_string(), source);
     }
     let raw: Vec<_> =

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
+use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
-use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, values};
+use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
+use crate::mail::MailConfig;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -119,6 +121,18 @@ pub(crate) struct Settings {
     )]
     pub(crate) access_token_ttl: Duration,
 
+    /// Mail server for resets of passwords, invitations and confirmations of addresses
+    #[arg(long, env = "NEXO_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) smtp_url: Option<SmtpUrl>,
+
+    /// Sender of mail: NEXO <crm@example.com>
+    #[arg(long, env = "NEXO_MAIL_FROM", value_name = "ADDRESS", value_parser = values::mailbox)]
+    pub(crate) mail_from: Option<Mailbox>,
+
+    /// Where the pages are that links in mail lead to; without it, mail has the token alone
+    #[arg(long, env = "NEXO_PUBLIC_URL", value_name = "URL", value_parser = values::web_url)]
+    pub(crate) public_url: Option<String>,
+
     /// Origin whose pages may call from a browser; several with commas or by repeating
     #[arg(long, env = "NEXO_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origin: Vec<Origin>,
@@ -213,6 +227,12 @@ impl Settings {
         }
     }
 
+    /// How mail is sent, if it is.
+    pub(crate) fn mail(&self) -> Option<MailConfig> {
+        let (smtp, from) = (self.smtp_url.clone()?, self.mail_from.clone()?);
+        Some(MailConfig { smtp, from, public_url: self.public_url.clone() })
+    }
+
     /// What no single flag can say: which of them exclude or need each other.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
         let roles = [&self.app_database_url, &self.auth_database_url];
@@ -221,6 +241,11 @@ impl Settings {
             return Some(
                 "NEXO_APP_DATABASE_URL and NEXO_AUTH_DATABASE_URL need each other: \
                  expected both, or neither",
+            );
+        }
+        if self.smtp_url.is_some() != self.mail_from.is_some() {
+            return Some(
+                "NEXO_SMTP_URL and NEXO_MAIL_FROM need each other: expected both, or neither",
             );
         }
         if self.ephemeral && external {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::uri::Authority;
+use lettre::message::Mailbox;
 
 /// An origin as browsers send it: `https://app.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +132,23 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 pub(super) fn count(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|count| (1..=100_000).contains(count));
     number.ok_or_else(|| "expected a number from 1 to 100000".to_owned())
+}
+
+/// A sender of mail.
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, String> {
+    text.parse().map_err(|_| "expected an address such as NEXO <crm@example.com>".to_owned())
+}
+
+/// The address of pages, without a slash at its end.
+pub(super) fn web_url(text: &str) -> Result<String, String> {
+    let wrong = || "expected a URL such as https://crm.example.com".to_owned();
+    let url: http::Uri = text.parse().map_err(|_| wrong())?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none();
+    let has_user = url.authority().is_none_or(|authority| authority.as_str().contains('@'));
+    if !is_web || has_user || text.contains('#') {
+        return Err(wrong());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use nexo_core::model::{Invite, MemberPatch, NewRole, RolePatch};
 use crate::app::Services;
 use crate::extract::Call;
 use crate::failure::Outcome;
+use crate::mail::Letter;
 use crate::respond::{self, Reply};
 
 pub(crate) async fn roles(to: &Services, scope: TenantScope) -> Outcome<Reply> {
@@ -98,7 +99,16 @@ pub(crate) async fn invite(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let invite: Invite = call.json().await?;
-    let made = to.database().invitations().create(&scope, &invite).await?;
+    let Ok(mailer) = to.mailer() else {
+        let made = to.database().invitations().create(&scope, &invite).await?;
+        return respond::created_at(call.path(), made.invitation.id, &made);
+    };
+    // Whoever may invite may not have us mail somebody all day.
+    to.authenticator().admit_invitation_mail(&scope, &invite).await?;
+    let mut made = to.database().invitations().create_to_mail(&scope, &invite).await?;
+    let by = to.authenticator().profile(&scope).await.ok();
+    mailer.send(Letter::invitation(made.clone(), by.as_ref()))?;
+    made.token.clear();
     respond::created_at(call.path(), made.invitation.id, &made)
 }
 

@@ -86,6 +86,13 @@ pub(crate) fn file(name: &str, kind: HeaderValue, pieces: Pieces) -> Outcome<Rep
     Ok(reply)
 }
 
+/// 202 with nothing: it is done behind the caller's back.
+pub(crate) fn accepted() -> Reply {
+    let mut reply = no_content();
+    *reply.status_mut() = StatusCode::ACCEPTED;
+    reply
+}
+
 /// 204.
 pub(crate) fn no_content() -> Reply {
     empty(StatusCode::NO_CONTENT)

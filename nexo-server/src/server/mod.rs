@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use crate::app::App;
 use crate::config::HttpConfig;
+use crate::mail::MailConfig;
 use crate::router::{AmbiguousRoutes, Router};
 use crate::routes::{Route, table};
 
@@ -113,7 +114,17 @@ pub struct Provider(Arc<App>);
 impl Provider {
     /// From now on the server is ready. A second call changes nothing.
     pub fn provide(&self, database: Database, authenticator: Authenticator) {
-        self.0.provide(database, authenticator);
+        self.0.provide(database, authenticator, None);
+    }
+
+    /// The same, and the server sends mail.
+    pub fn provide_with_mail(
+        &self,
+        database: Database,
+        authenticator: Authenticator,
+        mail: MailConfig,
+    ) {
+        self.0.provide(database, authenticator, Some(mail));
     }
 }
 
@@ -159,6 +170,8 @@ impl BoundServer {
             }
             // The listener is closed here: newcomers are refused, not kept waiting.
         }
-        connections.finish(app.http().drain_timeout).await
+        let drained = connections.finish(app.http().drain_timeout).await;
+        app.finish_mail().await;
+        drained
     }
 }

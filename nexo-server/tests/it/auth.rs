@@ -36,6 +36,7 @@ async fn registering_answers_with_tokens() {
           "user": {
             "created_at": "[time]",
             "email": "ada@example.com",
+            "email_verified_at": null,
             "id": "[id]",
             "name": "Ada"
           }
@@ -181,6 +182,7 @@ async fn the_profile_is_read_and_changed() {
           "user": {
             "created_at": "[time]",
             "email": "ada@example.com",
+            "email_verified_at": null,
             "id": "[id]",
             "name": "ada"
           }

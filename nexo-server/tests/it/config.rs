@@ -19,6 +19,9 @@ fn the_effective_configuration_is_printed() {
         ("NEXO_LISTEN", "0.0.0.0:80"),
         ("DATABASE_URL", "postgres://owner:s3cret@db.example:5433/crm?sslmode=require"),
         ("NEXO_CORS_ORIGIN", "https://a.example,https://b.example"),
+        ("NEXO_SMTP_URL", "smtps://crm:s3cret@mail.example.com"),
+        ("NEXO_MAIL_FROM", "NEXO <crm@example.com>"),
+        ("NEXO_PUBLIC_URL", "https://crm.example.com/"),
     ];
     let text = stdout(&nexo_server(&["config", "--pool-size", "4"], &environment));
     let line = |name: &str| {
@@ -39,6 +42,10 @@ fn the_effective_configuration_is_printed() {
     assert_eq!(
         line("NEXO_CORS_ORIGIN"),
         pair("NEXO_CORS_ORIGIN = https://a.example,https://b.example", "environment")
+    );
+    assert_eq!(
+        line("NEXO_SMTP_URL"),
+        pair("NEXO_SMTP_URL = smtps://mail.example.com", "environment")
     );
     assert!(!text.contains("s3cret"));
 }
@@ -62,6 +69,11 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_LOG_FORMAT", "xml", "pretty or json"),
         ("NEXO_LOG", "nexo=loud", "a level"),
         ("NEXO_DATA_DIR", "", "not to be empty"),
+        ("NEXO_MAIL_FROM", "nobody", "an address such as"),
+        ("NEXO_MAIL_FROM", "crm@example.com", "both, or neither"),
+        ("NEXO_SMTP_URL", "smtps://mail.example.com", "both, or neither"),
+        ("NEXO_PUBLIC_URL", "crm.example.com", "a URL such as"),
+        ("NEXO_PUBLIC_URL", "https://crm.example.com/#x", "a URL such as"),
     ] {
         let output = nexo_server(&[], &[(variable, value)]);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -84,6 +96,23 @@ fn a_wrong_secret_is_not_repeated() {
             let text = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{text}");
             assert!(text.contains("DATABASE_URL") && text.contains("expected"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_mail_server_is_not_repeated() {
+    for value in
+        ["s3cret", "https://crm:s3cret@mail.example.com", "smtp://crm:s3cret@mail.example.com"]
+    {
+        let given = [("NEXO_SMTP_URL", value), ("NEXO_MAIL_FROM", "crm@example.com")];
+        for (args, environment) in [(vec![], &given[..]), (vec!["--smtp-url", value], &given[1..])]
+        {
+            let output = nexo_server(&args, environment);
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{text}");
+            assert!(text.contains("NEXO_SMTP_URL") && text.contains("expected"), "{text}");
             assert!(!text.contains("s3cret"), "{text}");
         }
     }

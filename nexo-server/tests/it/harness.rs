@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use nexo_core::AuthConfig;
 use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, Server};
+use nexo_server::{HttpConfig, MailConfig, Server};
 use serde_json::{Value, json};
 
 use crate::wire::{Reply, Wire};
@@ -36,6 +36,18 @@ impl TestServer {
         let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
         let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
         let server = Server::bind(config, opened, authenticator).await.unwrap();
+        let address = server.local_addr();
+        tokio::spawn(server.run(std::future::pending()));
+        Self { database, address }
+    }
+
+    /// One that sends its mail there.
+    pub(crate) async fn with_mail(mail: MailConfig) -> Self {
+        let database = TestDatabase::create().await;
+        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+        let server = Server::listen(config).await.unwrap();
+        server.provider().provide_with_mail(opened, authenticator, mail);
         let address = server.local_addr();
         tokio::spawn(server.run(std::future::pending()));
         Self { database, address }

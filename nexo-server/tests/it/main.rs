@@ -25,6 +25,7 @@ mod heads;
 mod health;
 mod imports;
 mod log;
+mod mail;
 mod matrix;
 mod people;
 mod process;

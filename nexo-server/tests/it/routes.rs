@@ -57,6 +57,9 @@ fn public_routes_are_few_and_known() {
         "POST /api/auth/login",
         "POST /api/auth/refresh",
         "POST /api/auth/invitations/accept",
+        "POST /api/auth/password/forgot",
+        "POST /api/auth/password/reset",
+        "POST /api/auth/email/verify",
     ];
     assert_eq!(open, expected);
 }

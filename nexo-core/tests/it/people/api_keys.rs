@@ -244,7 +244,10 @@ async fn p1_a_key_is_of_one_account() {
         told.push(keys.revoke(&world.owner.scope, id).await.expect_err("foreign").to_string());
     }
     assert!(told.iter().all(|it| *it == told[0]), "{told:?}");
-    assert_eq!(keys.list(&world.owner.scope).await.expect("listed").data, [issued.key.clone()]);
+    assert_eq!(
+        keys.list(&world.owner.scope).await.expect("listed").data,
+        std::slice::from_ref(&issued.key)
+    );
     world.scope(&theirs).await.expect("still good");
 
     // The secret of one under the name of the other, and what is no key at all.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::{create, get, log_in};
 use crate::process::{Folder, alive, descendants, eventually, is_alive, postmaster, running_in};
 use crate::program::{Program, keeping};
@@ -25,6 +27,35 @@ async fn data_sessions_and_keys_are_kept_over_a_restart() {
     let again = log_in(&second, &user).await;
     assert_eq!(get(&second, &again, &path).await.json(), client);
     create(&second, &again, "Lovelace").await;
+    second.stop();
+}
+
+/// A11: whoever runs the server can give a user what sets their password anew.
+#[tokio::test]
+async fn a11_a_password_is_reset_from_the_command_line() {
+    let folder = Folder::new();
+    let first = Program::keeping(&folder);
+    let user = first.register("ada").await;
+    first.stop();
+    let reset = |email: &str| {
+        let mut command = keeping(&folder);
+        command.args(["reset-password", email]);
+        Program::spawn(command).end()
+    };
+    let (status, printed, log) = reset("nobody@example.com");
+    assert_eq!((status.code(), printed.as_str()), (Some(1), ""), "{log}");
+    assert_eq!(log.lines().last(), Some("nexo-server: nobody has the address nobody@example.com"));
+    let (status, printed, log) = reset(" Ada@example.com");
+    assert!(status.success(), "{log}");
+    let token = printed.trim();
+    assert!(token.starts_with("nxp_") && !log.contains(token), "{printed} {log}");
+
+    let second = Program::keeping(&folder);
+    let body = json!({ "token": token, "password": "another long enough phrase" });
+    assert_eq!(second.post("/api/auth/password/reset", &body).send().await.status, 204);
+    assert_eq!(second.get("/api/clients").by(&user).send().await.problem(), "session_ended");
+    let login = json!({ "email": user.email, "password": "another long enough phrase" });
+    assert_eq!(second.post("/api/auth/login", &login).send().await.status, 200);
     second.stop();
 }
 

@@ -1,0 +1,109 @@
+//! Delivering letters, again and again while the mail server is away.
+
+use std::time::Duration;
+
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, Message};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::{Letter, MailConfig};
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Letters that are delivered at a time.
+const AT_A_TIME: usize = 8;
+/// The pauses between attempts. Whoever did not get a letter asks again.
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// How long one attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Delivers until it is told that no more come, and then what is left.
+pub(super) async fn run(
+    config: MailConfig,
+    mut letters: mpsc::Receiver<Letter>,
+    mut closed: oneshot::Receiver<()>,
+) {
+    let transport = config.smtp.transport().timeout(Some(TIMEOUT)).build();
+    let mut under_way = JoinSet::new();
+    let mut is_open = true;
+    loop {
+        let letter = tokio::select! {
+            letter = letters.recv() => letter,
+            _ = &mut closed, if is_open => {
+                is_open = false;
+                letters.close();
+                continue;
+            }
+        };
+        let Some(letter) = letter else { break };
+        while under_way.len() >= AT_A_TIME {
+            under_way.join_next().await;
+        }
+        while under_way.try_join_next().is_some() {}
+        match message(&config, &letter) {
+            Some(message) => {
+                let transport = transport.clone();
+                under_way.spawn(async move { deliver(&transport, message, letter.kind).await });
+            }
+            None => tracing::warn!(letter = letter.kind, "no mail can be sent to this address"),
+        }
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+async fn deliver(transport: &Transport, message: Message, kind: &'static str) {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let error = match transport.send(message.clone()).await {
+            Ok(_) => {
+                tracing::info!(letter = kind, "mailed");
+                return;
+            }
+            Err(error) => error,
+        };
+        match pauses.next().filter(|_| !error.is_permanent()) {
+            Some(pause) => {
+                tracing::info!(letter = kind, %error, "not mailed yet");
+                tokio::time::sleep(*pause).await;
+            }
+            None => {
+                tracing::warn!(letter = kind, %error, "not mailed");
+                return;
+            }
+        }
+    }
+}
+
+fn message(config: &MailConfig, letter: &Letter) -> Option<Message> {
+    let to = Mailbox::new(letter.name.clone(), letter.to.parse().ok()?);
+    Message::builder()
+        .from(config.from.clone())
+        .to(to)
+        .subject(&letter.subject)
+        // So that no robot answers it.
+        .header(AutoSubmitted)
+        .header(ContentType::TEXT_PLAIN)
+        .body(letter.text(config.public_url.as_deref()))
+        .ok()
+}
+
+/// RFC 3834.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl lettre::message::header::Header for AutoSubmitted {
+    fn name() -> lettre::message::header::HeaderName {
+        lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> lettre::message::header::HeaderValue {
+        lettre::message::header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
