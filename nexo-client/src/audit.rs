@@ -1,9 +1,12 @@
 //! Who did what in the account.
 
-use nexo_core::model::{AuditEntry, AuditPage, AuditParams, Entity, Id};
+use nexo_core::model::{
+    AuditAccesses, AuditEntry, AuditPage, AuditParams, Entity, Id, SheetFormat,
+};
 use reqwest::Method;
 
 use crate::Nexo;
+use crate::download::Download;
 use crate::error::Result;
 
 /// The account's audit log; [`Nexo::audit`] gives it.
@@ -41,6 +44,27 @@ impl Audit {
         let request =
             params.to_query().into_iter().fold(request, |it, (name, value)| it.query(name, value));
         request.send().await
+    }
+
+    /// All entries that are asked for, as a file to receive piece by piece.
+    ///
+    /// # Errors
+    /// The server refuses a limit and a cursor.
+    pub async fn export(&self, params: &AuditParams, format: SheetFormat) -> Result<Download> {
+        let request = self.nexo.request(Method::GET, "/api/audit/export").query("format", format);
+        let query = params.to_query().into_iter();
+        query.fold(request, |it, (name, value)| it.query(name, value)).download().await
+    }
+
+    /// Who could read a record, and from when to when: members by their roles,
+    /// and their API keys.
+    ///
+    /// # Errors
+    /// [`is_not_found`](crate::Error::is_not_found) for a record that there
+    /// never was.
+    pub async fn access<T: Entity>(&self, id: Id<T>) -> Result<AuditAccesses> {
+        let path = format!("/api/crm/{}/{id}/access", T::COLLECTION);
+        self.nexo.request(Method::GET, path).send().await
     }
 
     /// What became of a record, the newest first, also of one that was deleted;

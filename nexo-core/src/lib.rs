@@ -72,7 +72,7 @@ mod tenant;
 pub mod testing;
 
 #[cfg(feature = "db")]
-pub use audit::{AuditFault, AuditRepository, Verified};
+pub use audit::{AuditFault, AuditFile, AuditRepository, Verified};
 #[cfg(feature = "auth")]
 pub use auth::{AuthConfig, Authenticator};
 #[cfg(feature = "db")]

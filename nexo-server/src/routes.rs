@@ -84,6 +84,9 @@ pub fn table() -> Vec<Route> {
     table.push(tenant(Method::GET, "/api/audit", |to, scope, call| {
         Box::pin(audit::list(to, scope, call))
     }));
+    table.push(tenant(Method::GET, "/api/audit/export", |to, scope, call| {
+        Box::pin(audit::export(to, scope, call))
+    }));
     table.extend(people());
     table.extend(api_keys());
     table.extend(imports());
@@ -195,7 +198,7 @@ fn imports() -> impl Iterator<Item = Route> {
     })
 }
 
-/// The eleven routes of an entity, each under its full and its short path.
+/// The twelve routes of an entity, each under its full and its short path.
 fn crud<T: Table>() -> impl Iterator<Item = Route> {
     ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
@@ -231,6 +234,9 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
             }),
             tenant(Method::GET, format!("{one}/history"), |to, scope, call| {
                 Box::pin(audit::history::<T>(to, scope, call))
+            }),
+            tenant(Method::GET, format!("{one}/access"), |to, scope, call| {
+                Box::pin(audit::access::<T>(to, scope, call))
             }),
             tenant(Method::POST, format!("{one}/archive"), |to, scope, call| {
                 Box::pin(crud::archive::<T>(to, scope, call))

@@ -1,6 +1,6 @@
 //! The audit log through the SDK.
 
-use nexo_client::model::{AuditAction, AuditParams, Client, ErrorCode, Id, NewClient};
+use nexo_client::model::{AuditAction, AuditParams, Client, ErrorCode, Id, NewClient, SheetFormat};
 
 use crate::world::World;
 
@@ -33,6 +33,12 @@ async fn who_did_what_is_read_in_pages() {
     let next = ada.audit().history(made.id, Some(history[0].id)).await.unwrap().data;
     assert_eq!(next, history[1..]);
     assert!(ada.audit().history(Id::<Client>::new(), None).await.unwrap_err().is_not_found());
+    let could = ada.audit().access(made.id).await.unwrap().data;
+    assert_eq!(could[0].user_id, Some(ada.session().unwrap().user().id));
+    params.limit = None;
+    let file = ada.audit().export(&params, SheetFormat::Csv).await.unwrap();
+    let file = String::from_utf8(file.into_bytes().await.unwrap()).unwrap();
+    assert_eq!(file.lines().count(), 3, "{file}");
     params.limit = Some(1000);
     let refused = ada.audit().list(&params).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::InvalidQuery));

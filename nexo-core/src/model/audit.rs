@@ -73,9 +73,22 @@ pub struct AuditEntry {
     pub after: Option<Map<String, Value>>,
 }
 
+text_enum! {
+    /// What reports are about.
+    pub enum AuditTopic {
+        /// Who may do what: members, roles, invitations and API keys.
+        #[default]
+        Permissions = "permissions",
+        /// Wrong passwords, and refresh tokens that came again.
+        SignInFailures = "sign_in_failures",
+    }
+}
+
 /// Which entries are wanted, the newest first. What is absent asks for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditParams {
+    /// About this.
+    pub topic: Option<AuditTopic>,
     /// Of this kind of thing: `clients`.
     pub subject: Option<String>,
     /// Of this one.
@@ -104,6 +117,29 @@ pub struct AuditPage {
     pub next_cursor: Option<Id<AuditEntry>>,
 }
 
+/// From when to when somebody could read a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditAccess {
+    /// The member.
+    pub user_id: Option<Id<User>>,
+    /// Their name, as far as it is known.
+    pub user_name: Option<String>,
+    /// By this API key of theirs; absent for the member's own right.
+    pub key_id: Option<Id<ApiKey>>,
+    /// Since when; absent for longer than the log tells.
+    pub since: Option<Timestamp>,
+    /// Until when; absent if they still can, or, of a record that is gone, could
+    /// to its end.
+    pub until: Option<Timestamp>,
+}
+
+/// `GET /api/crm/{collection}/{id}/access`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditAccesses {
+    /// The spans, the earliest first; up to 10,000.
+    pub data: Vec<AuditAccess>,
+}
+
 /// Where an account's audit log was sealed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCheckpoint {
@@ -124,6 +160,7 @@ impl AuditParams {
     /// What is wrong with it, for people to read.
     pub fn accept(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
+            "topic" => once(name, &mut self.topic, read(name, value)?),
             "subject" => once(name, &mut self.subject, read(name, value)?),
             "record_id" => once(name, &mut self.record_id, read(name, value)?),
             "user_id" => once(name, &mut self.user_id, read(name, value)?),
@@ -135,7 +172,7 @@ impl AuditParams {
             _ => {
                 let name: String = name.chars().take(40).collect();
                 Err(format!(
-                    "unknown parameter {name:?}; known are subject, record_id, user_id, action, from, to, limit and cursor"
+                    "unknown parameter {name:?}; known are topic, subject, record_id, user_id, action, from, to, limit and cursor"
                 ))
             }
         }
@@ -145,6 +182,7 @@ impl AuditParams {
     #[must_use]
     pub fn to_query(&self) -> Vec<(&'static str, String)> {
         let pairs = [
+            ("topic", self.topic.map(|it| it.to_string())),
             ("subject", self.subject.clone()),
             ("record_id", self.record_id.map(|it| it.to_string())),
             ("user_id", self.user_id.map(|it| it.to_string())),

@@ -39,7 +39,10 @@ mod text_enum;
 mod validate;
 
 pub use api_key::{ApiKey, ApiKeys, IssuedApiKey, NewApiKey};
-pub use audit::{AuditAction, AuditCheckpoint, AuditEntry, AuditPage, AuditParams};
+pub use audit::{
+    AuditAccess, AuditAccesses, AuditAction, AuditCheckpoint, AuditEntry, AuditPage, AuditParams,
+    AuditTopic,
+};
 pub use auth::{
     Account, AuthTokens, ForgotPassword, LoginRequest, MailedToken, PasswordChange, Profile,
     ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, Session, TokenType, User,

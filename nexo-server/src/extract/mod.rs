@@ -13,7 +13,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
 use matchit::Params;
-use nexo_core::model::{AuditParams, Entity, ErrorCode, Id, SearchParams};
+use nexo_core::model::{AuditParams, Entity, ErrorCode, Id, SearchParams, SheetFormat};
 use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
 
@@ -102,6 +102,17 @@ impl<'a> Call<'a> {
     /// Which entries of the audit log are asked for.
     pub(crate) fn audit(&self) -> Outcome<AuditParams> {
         query::audit_params(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// Which of them as a file, and as which.
+    pub(crate) fn audit_export(&self) -> Outcome<(AuditParams, SheetFormat)> {
+        let (format, rest) = query::format(self.parts.uri.query().unwrap_or_default())?;
+        Ok((query::audit_params(&rest)?, format.unwrap_or_default()))
+    }
+
+    /// As which file an answer is wanted, if it is.
+    pub(crate) fn format(&self) -> Outcome<Option<SheetFormat>> {
+        query::only_format(self.parts.uri.query().unwrap_or_default())
     }
 
     /// What a search asks for.

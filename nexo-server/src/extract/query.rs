@@ -44,6 +44,13 @@ pub(crate) struct ExportCall<T: Entity> {
 
 /// Reads `format` and the parameters of [`list_call`].
 pub(super) fn export_call<T: Entity>(query: &str) -> Outcome<ExportCall<T>> {
+    let (format, rest) = format(query)?;
+    let ListCall { params, fields } = list_call(&rest)?;
+    Ok(ExportCall { params, fields, format: format.unwrap_or_default() })
+}
+
+/// Reads `format`, and gives the rest.
+pub(super) fn format(query: &str) -> Outcome<(Option<SheetFormat>, String)> {
     let mut format = None;
     let mut rest = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -57,8 +64,19 @@ pub(super) fn export_call<T: Entity>(query: &str) -> Outcome<ExportCall<T>> {
             return Err(refused("the parameter format is given twice".to_owned()));
         }
     }
-    let ListCall { params, fields } = list_call(&rest.finish())?;
-    Ok(ExportCall { params, fields, format: format.unwrap_or_default() })
+    Ok((format, rest.finish()))
+}
+
+/// Reads `format` and nothing else.
+pub(super) fn only_format(query: &str) -> Outcome<Option<SheetFormat>> {
+    let (format, rest) = format(query)?;
+    match form_urlencoded::parse(rest.as_bytes()).next() {
+        None => Ok(format),
+        Some((name, _)) => {
+            let name: String = name.chars().take(40).collect();
+            Err(refused(format!("unknown parameter {name:?}; known is format")))
+        }
+    }
 }
 
 /// Reads one number, and nothing else.

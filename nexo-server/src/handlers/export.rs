@@ -28,9 +28,13 @@ pub(crate) async fn export<T: Table>(
         let piece = time_limit::hold(limit, next).await?;
         Ok(piece.map(|piece| (piece.into(), export)))
     });
-    let kind = match format {
+    respond::file(&format!("{}.{format}", T::COLLECTION), kind(format), Box::pin(pieces))
+}
+
+/// What a file of the format is, for `Content-Type`.
+pub(super) const fn kind(format: SheetFormat) -> HeaderValue {
+    match format {
         SheetFormat::Csv => CSV,
         SheetFormat::Xlsx => XLSX,
-    };
-    respond::file(&format!("{}.{format}", T::COLLECTION), kind, Box::pin(pieces))
+    }
 }

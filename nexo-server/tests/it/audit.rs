@@ -75,3 +75,38 @@ async fn what_cannot_be_asked_for_is_refused_by_name() {
     let own = server.get("/api/audit").by(&eve).send().await.json();
     assert!(own["data"].as_array().unwrap().iter().all(|entry| entry["user_id"] == eve.id));
 }
+
+/// Reports as JSON and as files.
+#[tokio::test]
+async fn reports_are_told_and_downloaded() {
+    let server = TestServer::start().await;
+    let ada = server.register("ada").await;
+    let bob = server.join(&ada, "bob", "viewer").await;
+    let made = server.post("/api/clients", &json!({ "name": "Acme" })).by(&ada).send().await.json();
+    let path = format!("/api/clients/{}/access", made["id"].as_str().unwrap());
+    let access = server.get(&path).by(&ada).send().await.json();
+    let who: Vec<&Value> =
+        access["data"].as_array().unwrap().iter().map(|it| &it["user_id"]).collect();
+    assert_eq!(who.len(), 2);
+    assert!(who.contains(&&json!(ada.id)) && who.contains(&&json!(bob.id)), "{access}");
+    assert_eq!(server.get(&path).by(&bob).send().await.status, 403);
+
+    for (path, name, line) in [
+        (format!("{path}?format=csv"), "access.csv", "bob"),
+        ("/api/audit/export?topic=permissions".to_owned(), "audit.csv", "create,members"),
+    ] {
+        let file = server.get(&path).by(&ada).send().await;
+        assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"), "{path}");
+        assert!(file.header("content-disposition").unwrap().contains(name), "{path}");
+        let text = String::from_utf8(file.body.clone()).unwrap();
+        assert!(text.contains(line), "{text}");
+    }
+    for query in ["format=pdf", "format=csv&format=csv", "limit=1"] {
+        for path in ["/api/audit/export", &*path] {
+            let refused = server.get(&format!("{path}?{query}")).by(&ada).send().await;
+            assert_eq!((refused.status, refused.problem().as_str()), (400, "invalid_query"));
+        }
+    }
+    let refused = server.get("/api/audit?topic=secrets").by(&ada).send().await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains("permissions"), "it names them");
+}

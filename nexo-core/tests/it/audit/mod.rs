@@ -1,5 +1,6 @@
 //! Who did what: an entry for each change, in its transaction.
 
+mod reports;
 mod seals;
 
 use nexo_core::model::{
