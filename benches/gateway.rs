@@ -97,10 +97,12 @@ async fn report(caller: &Caller, trial: bool) -> usize {
 fn routes() -> impl Iterator<Item = Route> {
     let table = table();
     let full: Vec<String> = table.iter().map(|route| route.path().to_owned()).collect();
-    // What takes a letter that was mailed, or sends one, needs a mail server.
-    let by_mail = ["/forgot", "/reset", "/verify", "/verification"];
+    // What takes a letter that was mailed, or sends one, needs a mail server; and
+    // what takes a code, somebody who has one.
+    let needs =
+        ["/forgot", "/reset", "/verify", "/verification", "/confirm", "/recovery-codes", "/remove"];
     let table = table.into_iter();
-    let table = table.filter(move |route| !by_mail.iter().any(|end| route.path().ends_with(end)));
+    let table = table.filter(move |route| !needs.iter().any(|end| route.path().ends_with(end)));
     table.filter(move |route| {
         let long = route.path().replacen("/api/", "/api/crm/", 1);
         route.path() == long || !full.contains(&long)
@@ -114,7 +116,7 @@ fn number() -> u32 {
 }
 
 fn samples_of(route: &Route) -> usize {
-    let hashing = ["register", "login", "password", "accept", "switch", "leave"];
+    let hashing = ["register", "login", "password", "accept", "switch", "leave", "second-factor"];
     let hashes = hashing.iter().any(|end| route.path().ends_with(end));
     let needs_login = route.path().contains("logout") || route.path().starts_with(MEMBERS);
     if hashes || needs_login { SAMPLES_OF_HASHING } else { SAMPLES }
@@ -276,6 +278,9 @@ impl Caller {
                 let session = nexo.session().expect("logged in");
                 let (account, token) = (session.account().id, session.export().refresh_token);
                 (nexo, Some(json!({ "account_id": account, "refresh_token": token })))
+            }
+            "/api/auth/second-factor" => {
+                (own, Some(json!({ "password": self.credentials.password })))
             }
             "/api/auth/leave" => (self.join().await, None),
             "/api/auth/logout" => (self.log_in().await, None),

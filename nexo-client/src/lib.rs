@@ -59,6 +59,7 @@ mod refresh;
 mod request;
 mod resource;
 mod retry;
+mod second_factor;
 mod session;
 mod stream;
 mod transport;

@@ -278,7 +278,11 @@ impl Nexo {
         Request::new(self, method, path)
     }
 
-    async fn authenticate<B: Serialize + Sync>(&self, path: &str, body: &B) -> Result<Profile> {
+    pub(crate) async fn authenticate<B: Serialize + Sync>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<Profile> {
         self.inner.keeper.refuse_key()?;
         let asked_at = Instant::now();
         let tokens: AuthTokens =

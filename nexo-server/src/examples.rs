@@ -1,10 +1,10 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, Entity, ForgotPassword, Id,
-    Invite, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
-    ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, RolePatch, SwitchAccount,
-    VerifyEmail,
+    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, ConfirmSecondFactor, Entity,
+    ForgotPassword, Id, Invite, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole,
+    PasswordChange, Permission, ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword,
+    RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -34,6 +34,7 @@ pub(crate) fn accept_invitation(_: u32) -> Value {
         token: "nxi_…".to_owned(),
         password: PASSWORD.to_owned(),
         name: Some("Charles".to_owned()),
+        code: None,
     })
 }
 
@@ -87,6 +88,18 @@ pub(crate) fn api_key(number: u32) -> Value {
 
 pub(crate) fn profile(_: u32) -> Value {
     json(&ProfilePatch { name: "Ada, Countess of Lovelace".to_owned().into() })
+}
+
+pub(crate) fn set_up_second_factor(_: u32) -> Value {
+    json(&SetUpSecondFactor { password: PASSWORD.to_owned() })
+}
+
+pub(crate) fn confirm_second_factor(_: u32) -> Value {
+    json(&ConfirmSecondFactor { code: "123456".to_owned() })
+}
+
+pub(crate) fn second_factor_proof(_: u32) -> Value {
+    json(&SecondFactorProof { password: PASSWORD.to_owned(), code: "123456".to_owned() })
 }
 
 pub(crate) fn password(_: u32) -> Value {

@@ -1,10 +1,10 @@
-//! `nexo-server reset-password`: for whoever runs a server that sends no mail, or
-//! whose mail does not arrive.
+//! `nexo-server reset-password` and `reset-second-factor`: for whoever runs a
+//! server, and for users who are locked out of it.
 
 use std::io;
 
 use nexo_core::model::ForgotPassword;
-use nexo_core::{Error, Peer};
+use nexo_core::{Authenticator, Error, Peer};
 
 use crate::config::{ResetPasswordArgs, Settings};
 use crate::embedded::Embedded;
@@ -26,33 +26,50 @@ pub(crate) enum RecoverError {
     Process(#[from] io::Error),
 }
 
-/// Prints what sets the password anew, and stops what it has started.
+/// Does it, and stops what it has started.
 pub(crate) async fn run(
     settings: &Settings,
     wanted: &ResetPasswordArgs,
+    how: impl AsyncFnOnce(&Settings, &Authenticator, ForgotPassword) -> Result<(), RecoverError>,
 ) -> Result<(), RecoverError> {
     let mut signals = Signals::install()?;
-    let mut embedded = None;
+    let mut embedded: Option<Embedded> = None;
+    let work = async {
+        let Opened { authenticator, .. } = open(settings, &mut embedded).await?;
+        how(settings, &authenticator, ForgotPassword { email: wanted.email.clone() }).await
+    };
     let worked = tokio::select! {
-        worked = work(settings, wanted, &mut embedded) => worked,
+        worked = work => worked,
         () = signals.next() => Err(RecoverError::Stopped),
     };
     stop(embedded, &mut signals).await;
     worked
 }
 
-async fn work(
+/// Prints what sets the password anew.
+pub(crate) async fn password(
     settings: &Settings,
-    wanted: &ResetPasswordArgs,
-    embedded: &mut Option<Embedded>,
+    authenticator: &Authenticator,
+    of: ForgotPassword,
 ) -> Result<(), RecoverError> {
-    let Opened { authenticator, .. } = open(settings, embedded).await?;
-    let forgot = ForgotPassword { email: wanted.email.clone() };
-    let issued = authenticator.issue_password_reset(&forgot, &Peer::default()).await?;
-    let issued = issued.ok_or_else(|| RecoverError::Nobody(wanted.email.clone()))?;
+    let issued = authenticator.issue_password_reset(&of, &Peer::default()).await?;
+    let issued = issued.ok_or_else(|| RecoverError::Nobody(of.email.clone()))?;
     match &settings.public_url {
         Some(url) => print(&format!("{url}/reset-password#{}\n", issued.token)),
         None => print(&format!("{}\n", issued.token)),
     }
+    Ok(())
+}
+
+/// Takes the second factor away.
+pub(crate) async fn second_factor(
+    _: &Settings,
+    authenticator: &Authenticator,
+    of: ForgotPassword,
+) -> Result<(), RecoverError> {
+    if !authenticator.reset_second_factor(&of).await? {
+        return Err(RecoverError::Nobody(of.email));
+    }
+    print("their password alone logs them in now\n");
     Ok(())
 }

@@ -19,7 +19,9 @@ use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
-use crate::handlers::{api_keys, audit, auth, crud, export, health, imports, keys, people, search};
+use crate::handlers::{
+    api_keys, audit, auth, crud, export, health, imports, keys, people, search, second_factor,
+};
 use crate::respond::Reply;
 
 /// Every route of the server.
@@ -76,6 +78,7 @@ pub fn table() -> Vec<Route> {
         })
         .example(examples::password),
     ];
+    table.extend(second_factor());
     for path in ["/api/crm/search", "/api/search"] {
         table.push(tenant(Method::GET, path, |to, scope, call| {
             Box::pin(search::search(to, scope, call))
@@ -144,6 +147,30 @@ fn people() -> [Route; 13] {
         tenant(Method::DELETE, "/api/invitations/{id}", |to, scope, call| {
             Box::pin(people::withdraw(to, scope, call))
         }),
+    ]
+}
+
+/// What somebody shows besides their password.
+fn second_factor() -> [Route; 5] {
+    const PATH: &str = "/api/auth/second-factor";
+    [
+        tenant(Method::GET, PATH, |to, scope, _| Box::pin(second_factor::state(to, scope))),
+        tenant(Method::POST, PATH, |to, scope, call| {
+            Box::pin(second_factor::set_up(to, scope, call))
+        })
+        .example(examples::set_up_second_factor),
+        tenant(Method::POST, format!("{PATH}/confirm"), |to, scope, call| {
+            Box::pin(second_factor::confirm(to, scope, call))
+        })
+        .example(examples::confirm_second_factor),
+        tenant(Method::POST, format!("{PATH}/recovery-codes"), |to, scope, call| {
+            Box::pin(second_factor::recovery_codes(to, scope, call))
+        })
+        .example(examples::second_factor_proof),
+        tenant(Method::POST, format!("{PATH}/remove"), |to, scope, call| {
+            Box::pin(second_factor::remove(to, scope, call))
+        })
+        .example(examples::second_factor_proof),
     ]
 }
 

@@ -32,7 +32,10 @@ pub fn run() -> ExitCode {
         Command::Serve => block_on(&cli.settings, serve(&cli.settings)),
         Command::Audit(wanted) => block_on(&cli.settings, audit::run(&cli.settings, &wanted)),
         Command::ResetPassword(wanted) => {
-            block_on(&cli.settings, recover::run(&cli.settings, &wanted))
+            block_on(&cli.settings, recover::run(&cli.settings, &wanted, recover::password))
+        }
+        Command::ResetSecondFactor(wanted) => {
+            block_on(&cli.settings, recover::run(&cli.settings, &wanted, recover::second_factor))
         }
         Command::Demo(wanted) => block_on(&cli.settings, demo::run(&cli.settings, &wanted)),
     }

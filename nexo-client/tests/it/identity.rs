@@ -177,3 +177,31 @@ async fn what_was_mailed_sets_a_password_and_verifies_an_address() {
         assert_eq!(refused.unwrap_err().code(), Some(ErrorCode::MailUnavailable));
     }
 }
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for_by_its_own_error() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let email = ada.session().unwrap().user().email.clone();
+    assert_eq!(ada.second_factor().await.unwrap().enabled_at, None);
+    let setup = ada.set_up_second_factor(PASSWORD).await.unwrap();
+    assert!(setup.uri.contains(&setup.secret) && !format!("{setup:?}").contains(&setup.secret));
+    let refused = ada.confirm_second_factor("x").await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::InvalidCode));
+    ada.second_factor().await.expect("a wrong code ends no session");
+
+    let app = totp_rs::Builder::new()
+        .with_secret(totp_rs::Secret::try_from_base32(&setup.secret).unwrap())
+        .build()
+        .unwrap();
+    let codes = ada.confirm_second_factor(&app.generate_current().to_string()).await.unwrap();
+    let nexo = Nexo::new(&world.proxy.url).unwrap();
+    let refused = nexo.login(&email, PASSWORD).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::SecondFactorRequired));
+    let code = &codes.recovery_codes[0];
+    nexo.login_with_code(&email, PASSWORD, code).await.unwrap();
+    assert_eq!(nexo.second_factor().await.unwrap().recovery_codes_left, 9);
+    let renewed = nexo.renew_recovery_codes(PASSWORD, &codes.recovery_codes[1]).await.unwrap();
+    nexo.remove_second_factor(PASSWORD, &renewed.recovery_codes[0]).await.unwrap();
+    nexo.login(&email, PASSWORD).await.unwrap();
+}

@@ -15,6 +15,7 @@ impl World {
             token: invited.token,
             password: PASSWORD.to_owned(),
             name: Some(name.to_owned()),
+            code: None,
         };
         nexo.accept_invitation(&accept).await.unwrap();
         nexo
@@ -72,6 +73,7 @@ async fn a_user_goes_from_one_account_to_another() {
         token: invited.token.clone(),
         password: PASSWORD.to_owned(),
         name: None,
+        code: None,
     };
     let profile = eve.accept_invitation(&accept).await.unwrap();
     assert_eq!((profile.account.id, profile.role), (there, BuiltInRole::Viewer.into()));

@@ -7,6 +7,7 @@ use super::login::{
     ADD_REFRESH_TOKEN, ADD_SESSION, ADD_USER, FIND_ACCOUNT, STILL_VERIFIED, Start,
     is_division_by_zero, is_duplicate, is_logarithm_of_zero,
 };
+use super::second_factor::{self, Shown, second_factor};
 use super::secret::{Kind, OpaqueToken};
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
@@ -19,10 +20,12 @@ use crate::people::ONE_AFTER_THE_OTHER;
 use crate::tenant::Peer;
 
 /// `$1` account, `$2` the token's hash.
-const FIND: &str =
-    "select i.email, u.id, u.email, u.name, u.created_at, u.email_verified_at, u.password_hash, i.mailed
-     from nexo.invitations i left join nexo.users u on u.email = i.email
-     where i.account_id = $1 and i.token_hash = $2 and i.accepted_at is null and i.expires_at > now()";
+const FIND: &str = concat!(
+    "select i.email, u.id, u.email, u.name, u.created_at, u.email_verified_at, u.password_hash, i.mailed, ",
+    second_factor!("u"),
+    " from nexo.invitations i left join nexo.users u on u.email = i.email
+     where i.account_id = $1 and i.token_hash = $2 and i.accepted_at is null and i.expires_at > now()"
+);
 
 /// Fails with a division by zero when it was accepted or withdrawn meanwhile,
 /// and with it everything that is sent in the same flush.
@@ -74,11 +77,17 @@ impl Authenticator {
             Some(user) => (user, None),
             None => (Id::new(), Some(self.newcomer(accept, found.get(0)).await?)),
         };
-        let known = match new {
-            Some(_) => None,
-            None => Some(self.verified(accept, user, found.get(6), &attempt, peer).await?),
+        let (known, shown) = match new {
+            Some(_) => (None, Shown::default()),
+            None => {
+                let known = self.verified(accept, user, found.get(6), &attempt, peer).await?;
+                let (factor, code) = (second_factor::stored(found, 8), accept.code.as_deref());
+                let shown = self.shown(user, factor.as_ref(), code, &attempt, peer).await?;
+                (Some(known), shown)
+            }
         };
         let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
+        let taken = shown.params(&user);
 
         let start = Start::new(self, user, Some(account), peer)?;
         let (session, refresh) = (start.session_params(hash), start.token_params());
@@ -96,6 +105,7 @@ impl Authenticator {
         let calls = [
             Call { sql: ONE_AFTER_THE_OTHER, params: &[&account], plan: Once },
             Call { sql: MARK, params: &find, plan: Once },
+            Shown::call(&taken),
             who,
             Call { sql: JOIN, params: &join, plan: Once },
             Call { sql: ADD_SESSION, params: &session, plan: Once },
@@ -111,12 +121,12 @@ impl Authenticator {
         let calls = if add.is_some() { &calls[..calls.len() - 2] } else { &calls[..] };
         let rows = self.identity().run(Mode::Write, sight, calls).await;
         let rows = rows.map_err(explain)?;
-        let joined = rows[6].first().ok_or_else(refused)?;
+        let joined = rows[7].first().ok_or_else(refused)?;
         let user = match add {
-            Some(_) => row_user(&rows[2][0], 0),
+            Some(_) => row_user(&rows[3][0], 0),
             None => row_user(found, 1),
         };
-        let verified = rows[7].first().map(|row| row.get(0));
+        let verified = rows[8].first().map(|row| row.get(0));
         let user = User { email_verified_at: verified.or(user.email_verified_at), ..user };
         start.finish(self, user, joined)
     }
@@ -179,7 +189,7 @@ fn explain(error: Error) -> Error {
         )
         .because(error);
     }
-    error
+    second_factor::explain(error)
 }
 
 fn wrong_password() -> Error {

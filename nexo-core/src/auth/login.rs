@@ -5,8 +5,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_user};
+use super::second_factor::{self, Shown, second_factor};
 use super::secret::RefreshToken;
 use super::throttle::{self, Attempt};
+use super::totp::SecondFactor;
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
@@ -23,7 +25,11 @@ const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2)"
 const ADD_MEMBERSHIP: &str =
     "insert into nexo.memberships (account_id, user_id, role) values ($1, $2, 'owner')";
 
-const FIND_USER: &str = "select id, email, name, created_at, email_verified_at, password_hash from nexo.users where email = $1";
+const FIND_USER: &str = concat!(
+    "select u.id, u.email, u.name, u.created_at, u.email_verified_at, u.password_hash, ",
+    second_factor!("u"),
+    " from nexo.users u where u.email = $1"
+);
 /// Holds the password as it was verified until the session is there, so that a
 /// change of it either prevents the session or ends it. Fails with the
 /// logarithm of zero if it was changed already, and with it everything that is
@@ -120,17 +126,21 @@ impl Authenticator {
         let attempt = Attempt::new(&email, peer);
         let place = self.passwords().reserve()?;
         let found = self.find_user(&email, &attempt).await?;
-        let stored = found.as_ref().map(|(_, hash)| hash.clone());
-        let user = found.as_ref().map_or_else(Id::new, |(user, _)| user.id);
+        let stored = found.as_ref().map(|found| found.hash.clone());
+        let user = found.as_ref().map_or_else(Id::new, |found| found.user.id);
         let verdict = self.passwords().verify(place, &request.password, stored).await?;
-        let Some((user, verified)) = found.filter(|_| verdict.matches) else {
+        let Some(Found { user, hash: verified, factor }) = found.filter(|_| verdict.matches) else {
             self.tell_failure(user, None, &attempt, peer).await?;
             return Err(wrong());
         };
+        let shown = self.shown(user.id, factor.as_ref(), request.code.as_deref(), &attempt, peer);
+        let shown = shown.await?;
+        let taken = shown.params(&user.id);
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
         let start = Start::new(self, user.id, request.account_id, peer)?;
         let calls = [
+            Shown::call(&taken),
             Call { sql: STILL_VERIFIED, params: &[&user.id, &verified], plan: Once },
             Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed], plan: Once },
             Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
@@ -143,9 +153,9 @@ impl Authenticator {
             Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
         ];
         let rows = self.identity().run(Mode::Write, Sight::of(user.id, peer), &calls).await;
-        let rows = rows.map_err(|error| match is_logarithm_of_zero(&error) {
-            true => wrong(),
-            false => error,
+        let rows = rows.map_err(|error| match error {
+            error if is_logarithm_of_zero(&error) => wrong(),
+            error => second_factor::explain(error),
         })?;
         // There is none of an account that the user is no member of.
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(wrong)?;
@@ -190,7 +200,26 @@ impl Authenticator {
         self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await.map(drop)
     }
 
-    async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<(User, String)>> {
+    /// What of a code is to be taken by whoever has shown the password. A wrong
+    /// one is told like a wrong password; the attempt stays counted.
+    pub(super) async fn shown(
+        &self,
+        user: Id<User>,
+        factor: Option<&SecondFactor>,
+        code: Option<&str>,
+        attempt: &Attempt,
+        peer: &Peer,
+    ) -> Result<Shown> {
+        match second_factor::asked(factor, code) {
+            Err(error) if error.code() == ErrorCode::InvalidCode => {
+                self.tell_failure(user, None, attempt, peer).await?;
+                Err(error)
+            }
+            shown => shown,
+        }
+    }
+
+    async fn find_user(&self, email: &str, attempt: &Attempt) -> Result<Option<Found>> {
         // PostgreSQL cannot even be asked for an address with U+0000.
         let email = if email.contains('\0') { "" } else { email };
         let params = attempt.params();
@@ -199,8 +228,19 @@ impl Authenticator {
         calls.push(Call { sql: FIND_USER, params: &find, plan: Once });
         let rows = self.identity().run(Mode::Write, Sight::NONE, &calls).await?;
         Attempt::judge(&rows)?;
-        Ok(rows[throttle::STATEMENTS].first().map(|row| (row_user(row, 0), row.get(5))))
+        Ok(rows[throttle::STATEMENTS].first().map(|row| Found {
+            user: row_user(row, 0),
+            hash: row.get(5),
+            factor: second_factor::stored(row, 6),
+        }))
     }
+}
+
+/// A user who wants to log in, and what they have to show.
+struct Found {
+    user: User,
+    hash: String,
+    factor: Option<SecondFactor>,
 }
 
 /// A session that is about to start.
@@ -280,6 +320,11 @@ pub(super) fn is_division_by_zero(error: &Error) -> bool {
 /// The same, where it is to be told from the other.
 pub(super) fn is_logarithm_of_zero(error: &Error) -> bool {
     has_state(error, &SqlState::INVALID_ARGUMENT_FOR_LOG)
+}
+
+/// The same of a third kind.
+pub(super) fn is_power_of_zero(error: &Error) -> bool {
+    has_state(error, &SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION)
 }
 
 fn wrong() -> Error {

@@ -16,10 +16,12 @@ mod one_time;
 mod password;
 mod profile;
 mod refresh;
+mod second_factor;
 mod secret;
 mod switch;
 mod throttle;
 mod token;
+mod totp;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;

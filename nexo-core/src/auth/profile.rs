@@ -5,12 +5,14 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::login::HOLD_MEMBERSHIPS;
+use super::second_factor::second_factor;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    ErrorCode, FieldCode, FieldError, PasswordChange, Permissions, Profile, ProfilePatch, Validate,
+    ErrorCode, FieldCode, FieldError, Id, PasswordChange, Permissions, Profile, ProfilePatch, User,
+    Validate,
 };
 use crate::people::read_role;
 use crate::tenant::TenantScope;
@@ -22,7 +24,11 @@ const READ: &str = "select u.id, u.email, u.name, u.created_at, u.email_verified
 const CHANGE: &str =
     "update nexo.users set name = coalesce($2, name), updated_at = now() where id = $1";
 
-const READ_PASSWORD: &str = "select email, name, password_hash from nexo.users where id = $1";
+const READ_PASSWORD: &str = concat!(
+    "select u.email, u.name, u.password_hash, ",
+    second_factor!("u"),
+    " from nexo.users u where u.id = $1"
+);
 /// Only over the password that was verified: of two changes at once, one wins.
 const CHANGE_PASSWORD: &str = "update nexo.users set password_hash = $2, updated_at = now()
      where id = $1 and password_hash = $3 returning id";
@@ -84,31 +90,9 @@ impl Authenticator {
         scope: &TenantScope,
         change: &PasswordChange,
     ) -> Result<()> {
-        let user = scope.user_id().ok_or_else(Error::session_ended)?;
-        let peer = scope.peer().cloned().unwrap_or_default();
-        // Counted apart from log-ins: who holds a token must not be able to
-        // hold up those who log in.
-        let attempt = Attempt::new(&format!("password of {user:?}"), &peer);
-        let place = self.passwords().reserve()?;
-        let params = attempt.params();
-        let mut calls = params.calls().to_vec();
-        let read: [&(dyn ToSql + Sync); 1] = [&user];
-        calls.push(Call { sql: READ_PASSWORD, params: &read, plan: Once });
-        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
-        Attempt::judge(&rows)?;
-        let row = rows[throttle::STATEMENTS].first().ok_or_else(Error::session_ended)?;
+        let Reauthenticated { user, row, attempt } =
+            self.reauthenticated(scope, "current_password", &change.current_password).await?;
         let (email, name, stored): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-
-        let current = &change.current_password;
-        let verdict = self.passwords().verify(place, current, Some(stored.clone())).await?;
-        if !verdict.matches {
-            self.tell_failure(user, Some(scope.account_id()), &attempt, &peer).await?;
-            return Err(Error::invalid(vec![FieldError::new(
-                "current_password",
-                FieldCode::Mismatch,
-                "is not the current password",
-            )]));
-        }
         let hash = self
             .passwords()
             .accept("new_password", &change.new_password, vec![email, name])
@@ -135,4 +119,45 @@ impl Authenticator {
         }
         Ok(())
     }
+
+    /// Asks somebody who is logged in for their password once more. The attempt
+    /// is counted; whoever calls this forgives it in their transaction.
+    pub(super) async fn reauthenticated(
+        &self,
+        scope: &TenantScope,
+        field: &'static str,
+        password: &str,
+    ) -> Result<Reauthenticated> {
+        let user = scope.user_id().ok_or_else(Error::session_ended)?;
+        let peer = scope.peer().cloned().unwrap_or_default();
+        // Counted apart from log-ins: who holds a token must not be able to
+        // hold up those who log in.
+        let attempt = Attempt::new(&format!("password of {user:?}"), &peer);
+        let place = self.passwords().reserve()?;
+        let params = attempt.params();
+        let mut calls = params.calls().to_vec();
+        let read: [&(dyn ToSql + Sync); 1] = [&user];
+        calls.push(Call { sql: READ_PASSWORD, params: &read, plan: Once });
+        let mut rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
+        Attempt::judge(&rows)?;
+        let row = rows[throttle::STATEMENTS].pop().ok_or_else(Error::session_ended)?;
+        let verdict = self.passwords().verify(place, password, Some(row.get(2))).await?;
+        if !verdict.matches {
+            self.tell_failure(user, Some(scope.account_id()), &attempt, &peer).await?;
+            return Err(Error::invalid(vec![FieldError::new(
+                field,
+                FieldCode::Mismatch,
+                "is not the current password",
+            )]));
+        }
+        Ok(Reauthenticated { user, row, attempt })
+    }
+}
+
+/// Somebody who has given their password once more.
+pub(super) struct Reauthenticated {
+    pub(super) user: Id<User>,
+    /// `email, name, password_hash`, and the second factor.
+    pub(super) row: Row,
+    pub(super) attempt: Attempt,
 }

@@ -66,13 +66,17 @@ pub struct LoginRequest {
     /// The account to log in to; the one that the user joined first if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Id<Account>>,
+    /// Of a user with a second factor: the code of their authenticator app, or
+    /// one for when it is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 impl LoginRequest {
     /// A log-in to the account that the user joined first.
     #[must_use]
     pub fn new(email: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { email: email.into(), password: password.into(), account_id: None }
+        Self { email: email.into(), password: password.into(), account_id: None, code: None }
     }
 }
 

@@ -125,6 +125,9 @@ pub struct AcceptInvitation {
     /// The name of somebody new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Of a user with a second factor, as in a log-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// An account that the user is a member of.

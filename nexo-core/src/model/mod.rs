@@ -33,6 +33,7 @@ mod project;
 mod project_member;
 mod role;
 mod search;
+mod second_factor;
 mod supplier;
 mod task;
 mod text_enum;
@@ -85,6 +86,10 @@ pub use project::{NewProject, Project, ProjectFilter, ProjectPatch, ProjectStatu
 pub use project_member::ProjectMember;
 pub use role::{BuiltIn, BuiltInRole, NewRole, Role, RolePatch, RoleRef, Roles};
 pub use search::{DEFAULT_HITS, Hit, MAX_HITS, MAX_QUERY, Piece, SearchParams, SearchResult};
+pub use second_factor::{
+    ConfirmSecondFactor, RecoveryCodes, SecondFactorProof, SecondFactorSetup, SecondFactorState,
+    SetUpSecondFactor,
+};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use validate::{Validate, Validator, normalize_email};

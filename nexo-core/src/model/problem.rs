@@ -107,6 +107,10 @@ codes! {
         InvalidCredentials = "invalid_credentials",
         /// The invitation is unknown, expired, withdrawn or used.
         InvalidInvitation = "invalid_invitation",
+        /// The password was right; the code of the authenticator app is needed too.
+        SecondFactorRequired = "second_factor_required",
+        /// The code is wrong, was used, or is of another time.
+        InvalidCode = "invalid_code",
         /// What was mailed is unknown, expired, replaced or used.
         InvalidToken = "invalid_token",
         /// This server sends no mail.

@@ -48,6 +48,7 @@ impl Tenant {
             token: invited.token,
             password: PASSWORD.to_owned(),
             name: Some("Test Member".to_owned()),
+            code: None,
         };
         let accepted = authenticator.accept_invitation(&accept, &Peer::default()).await;
         let tokens = accepted.expect("accepts");

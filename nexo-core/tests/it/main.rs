@@ -18,6 +18,7 @@ mod plans;
 mod proof;
 mod rules;
 mod search;
+mod second_factor;
 mod sessions;
 mod tokens;
 mod unit_of_work;

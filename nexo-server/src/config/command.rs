@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// Print what sets the password of a user anew, once and for half an hour, and exit
     #[command(after_help = RESET)]
     ResetPassword(ResetPasswordArgs),
+    /// Take the second factor from a user who has lost it, and exit
+    #[command(after_help = RESET_SECOND_FACTOR)]
+    ResetSecondFactor(ResetPasswordArgs),
     /// Print the effective configuration, without secrets, and exit
     Config,
 }
@@ -58,7 +61,7 @@ Examples:
   nexo-server audit checkpoint >>/mnt/elsewhere/checkpoints
   nexo-server audit verify --checkpoints /mnt/elsewhere/checkpoints";
 
-/// Whose password to set anew.
+/// Who is locked out.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ResetPasswordArgs {
     /// Log-in address of the user
@@ -77,6 +80,14 @@ Examples:
       Prints a token. To use it, once a server runs:
   curl http://127.0.0.1:4000/api/auth/password/reset -H 'Content-Type: application/json' \\
     -d '{\"token\":\"nxp_…\",\"password\":\"a new long pass phrase\"}'";
+
+const RESET_SECOND_FACTOR: &str = "\
+For whoever runs the server, and only when it is certain who asks: from then on their
+password alone logs them in, until they set a new one up. No server may be running on the
+data folder meanwhile; a database of your own may be in use.
+
+Examples:
+  nexo-server reset-second-factor ada@example.com";
 
 /// What to fill an account with, and whose it is.
 #[derive(Clone, PartialEq, Eq, Args)]

@@ -11,3 +11,4 @@ pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod people;
 pub(crate) mod search;
+pub(crate) mod second_factor;

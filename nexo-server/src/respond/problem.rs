@@ -79,6 +79,14 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
             "Invalid invitation",
             "the invitation is not valid: ask for a new one",
         ),
+        E::SecondFactorRequired => (
+            S::UNAUTHORIZED,
+            "Second factor required",
+            "the password was right: the code of the authenticator app is needed too",
+        ),
+        E::InvalidCode => {
+            (S::UNAUTHORIZED, "Invalid code", "the code is wrong, was used, or is of another time")
+        }
         E::InvalidToken => {
             (S::UNAUTHORIZED, "Invalid token", "what was mailed is not valid: ask for a new one")
         }

@@ -237,3 +237,35 @@ async fn changing_the_password_ends_other_sessions() {
     assert_eq!(login(PASSWORD).send().await.status, 401);
     assert_eq!(login(new).send().await.status, 200);
 }
+
+/// The second factor over HTTP, and what is told where it is missing or wrong.
+#[tokio::test]
+async fn a_second_factor_is_set_up_and_asked_for() {
+    let server = TestServer::start().await;
+    let ada = server.register("ada").await;
+    let path = "/api/auth/second-factor";
+    let off = server.get(path).by(&ada).send().await.json();
+    assert_eq!(off, json!({ "enabled_at": null, "recovery_codes_left": 0 }));
+    let wrong = server.post(path, &json!({ "password": "x" })).by(&ada).send().await;
+    assert_eq!((wrong.status, wrong.problem().as_str()), (422, "validation_failed"));
+    let begun = server.post(path, &json!({ "password": PASSWORD })).by(&ada).send().await;
+    assert_eq!(begun.status, 201);
+    assert!(begun.json()["uri"].as_str().unwrap().starts_with("otpauth://totp/"));
+    let guess = json!({ "code": "x" });
+    let confirm = server.post(&format!("{path}/confirm"), &guess).by(&ada).send().await;
+    assert_eq!((confirm.status, confirm.problem().as_str()), (401, "invalid_code"));
+    let on = "update nexo.users set second_factor_at = now()";
+    server.database.superuser().await.batch_execute(on).await.unwrap();
+    let login = json!({ "email": ada.email, "password": PASSWORD });
+    let refused = server.post("/api/auth/login", &login).send().await;
+    assert_eq!((refused.status, refused.problem().as_str()), (401, "second_factor_required"));
+    let guess = json!({ "email": ada.email, "password": PASSWORD, "code": "000000" });
+    let refused = server.post("/api/auth/login", &guess).send().await;
+    assert_eq!((refused.status, refused.problem().as_str()), (401, "invalid_code"));
+    for action in ["remove", "recovery-codes"] {
+        let proof = json!({ "password": PASSWORD, "code": "000000" });
+        let refused = server.post(&format!("{path}/{action}"), &proof).by(&ada).send().await;
+        assert_eq!((refused.status, refused.problem().as_str()), (401, "invalid_code"));
+    }
+    assert_eq!(server.get("/api/clients").by(&ada).send().await.status, 200, "her session goes on");
+}

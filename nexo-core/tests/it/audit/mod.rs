@@ -427,8 +427,12 @@ async fn r28_another_account_is_not_told_from_where() {
     let invite = Invite { email: member.email.clone(), role: BuiltInRole::Viewer.into() };
     let invited =
         world.database.invitations().create(&other.scope, &invite).await.expect("invited");
-    let accept =
-        AcceptInvitation { token: invited.token, password: PASSWORD.to_owned(), name: None };
+    let accept = AcceptInvitation {
+        token: invited.token,
+        password: PASSWORD.to_owned(),
+        name: None,
+        code: None,
+    };
     world.authenticator.accept_invitation(&accept, &peer()).await.expect("accepted");
     let then = jiff::Timestamp::now();
     let patch = ProfilePatch { name: "Augusta".to_owned().into() };

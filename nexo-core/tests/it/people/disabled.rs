@@ -157,6 +157,7 @@ async fn another_account_is_not_felt() {
         token: invited.token,
         password: PASSWORD.to_owned(),
         name: None,
+        code: None,
     };
     let there = world.authenticator.accept_invitation(&accept, &Peer::default()).await;
     let there = there.expect("accepts");

@@ -31,6 +31,7 @@ impl World {
             token: token.to_owned(),
             password: password.to_owned(),
             name: name.map(str::to_owned),
+            code: None,
         };
         let tokens = self.authenticator.accept_invitation(&accept, &Peer::default()).await?;
         let scope = self.authenticator.verify(&tokens.access_token).await?;

@@ -37,15 +37,17 @@ async fn a11_a_password_is_reset_from_the_command_line() {
     let first = Program::keeping(&folder);
     let user = first.register("ada").await;
     first.stop();
-    let reset = |email: &str| {
+    let run = |what: &str, email: &str| {
         let mut command = keeping(&folder);
-        command.args(["reset-password", email]);
+        command.args([what, email]);
         Program::spawn(command).end()
     };
-    let (status, printed, log) = reset("nobody@example.com");
+    let (status, printed, log) = run("reset-second-factor", "ada@example.com");
+    assert!(status.success() && printed == "their password alone logs them in now\n", "{log}");
+    let (status, printed, log) = run("reset-password", "nobody@example.com");
     assert_eq!((status.code(), printed.as_str()), (Some(1), ""), "{log}");
     assert_eq!(log.lines().last(), Some("nexo-server: nobody has the address nobody@example.com"));
-    let (status, printed, log) = reset(" Ada@example.com");
+    let (status, printed, log) = run("reset-password", " Ada@example.com");
     assert!(status.success(), "{log}");
     let token = printed.trim();
     assert!(token.starts_with("nxp_") && !log.contains(token), "{printed} {log}");

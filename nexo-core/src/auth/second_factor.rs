@@ -1,0 +1,284 @@
+//! A user's second factor: setting it up, taking it away, and asking for it.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::authenticator::Authenticator;
+use super::login::{HOLD_MEMBERSHIPS, is_power_of_zero};
+use super::profile::Reauthenticated;
+use super::throttle;
+use super::totp::{self, Code, SecondFactor};
+use crate::db::Plan::Once;
+use crate::db::{Call, Mode, Sight};
+use crate::error::{Error, Result};
+use crate::model::{
+    ConfirmSecondFactor, ErrorCode, ForgotPassword, Id, RecoveryCodes, SecondFactorProof,
+    SecondFactorSetup, SecondFactorState, SetUpSecondFactor, User, normalize_email,
+};
+use crate::tenant::{Peer, TenantScope};
+
+/// The columns that [`stored`] reads.
+macro_rules! second_factor {
+    ($users:literal) => {
+        concat!(
+            $users,
+            ".second_factor_at is not null, ",
+            $users,
+            ".second_factor_secret, ",
+            $users,
+            ".second_factor_step"
+        )
+    };
+}
+pub(super) use second_factor;
+
+const READ: &str =
+    "select second_factor_at, cardinality(recovery_codes) from nexo.users where id = $1";
+const READ_FACTOR: &str =
+    concat!("select ", second_factor!("u"), ", u.email from nexo.users u where u.id = $1");
+
+/// Not over one that is asked for already. `$1` user, `$2` secret.
+const SET_SECRET: &str = "update nexo.users set second_factor_secret = $2, second_factor_step = 0
+     where id = $1 and second_factor_at is null returning email";
+/// Only of the secret that the code was of. `$1` user, `$2` secret, `$3` step, `$4` hashes.
+const CONFIRM: &str = "update nexo.users
+     set second_factor_at = now(), second_factor_step = $3, recovery_codes = $4
+     where id = $1 and second_factor_at is null and second_factor_secret = $2 returning id";
+const SET_RECOVERY_CODES: &str =
+    "update nexo.users set recovery_codes = $2 where id = $1 and second_factor_at is not null";
+const REMOVE: &str = "update nexo.users
+     set second_factor_secret = null, second_factor_at = null, second_factor_step = 0, recovery_codes = '{}'
+     where id = $1 returning id";
+const END_OTHER_SESSIONS: &str =
+    "update nexo.sessions set revoked_at = now(), revoked_for = 'second_factor'
+     where user_id = $1 and id <> $2 and revoked_at is null";
+
+/// Takes a code, once. Fails with a power of zero when it was taken already, and
+/// with it everything that is sent in the same flush; of a user who has no
+/// second factor, it takes none. It comes before whatever only reads the user:
+/// of two at once, one waits for the other. `$1` user, `$2` step or null, `$3`
+/// the hash of a recovery code or null.
+const TAKE: &str = "with taken as (
+         update nexo.users
+         set second_factor_step = greatest(second_factor_step, $2), recovery_codes = array_remove(recovery_codes, $3)
+         where id = $1 and second_factor_at is not null
+           and ($2::bigint > second_factor_step or $3::bytea = any(recovery_codes))
+         returning id)
+     select power(case when $2 is null and $3 is null then 1 else (select count(*) from taken) end::float8, -1)";
+
+/// What was shown and is to be taken in the transaction that it is good for;
+/// nothing of a user who has no second factor.
+#[derive(Default)]
+pub(super) struct Shown {
+    step: Option<i64>,
+    recovery: Option<Vec<u8>>,
+}
+
+impl Shown {
+    pub(super) fn params<'a>(&'a self, user: &'a Id<User>) -> [&'a (dyn ToSql + Sync); 3] {
+        [user, &self.step, &self.recovery]
+    }
+
+    pub(super) const fn call<'a>(params: &'a [&'a (dyn ToSql + Sync); 3]) -> Call<'a> {
+        Call { sql: TAKE, params, plan: Once }
+    }
+}
+
+/// The second factor in a row, from column `at` on, if it is asked for.
+pub(super) fn stored(row: &Row, at: usize) -> Option<SecondFactor> {
+    let is_on: bool = row.get(at);
+    is_on.then(|| SecondFactor { secret: row.get(at + 1), step: row.get(at + 2) })
+}
+
+/// What of a code is to be taken.
+///
+/// # Errors
+/// `second_factor_required` without one; `invalid_code`.
+pub(super) fn asked(factor: Option<&SecondFactor>, code: Option<&str>) -> Result<Shown> {
+    let Some(factor) = factor else { return Ok(Shown::default()) };
+    let code = code.ok_or_else(|| {
+        Error::new(
+            ErrorCode::SecondFactorRequired,
+            "the code of the authenticator app is needed too",
+        )
+    })?;
+    match factor.read(code)?.ok_or_else(wrong)? {
+        Code::Step(step) => Ok(Shown { step: Some(step), ..Shown::default() }),
+        Code::Recovery(hash) => Ok(Shown { recovery: Some(hash), ..Shown::default() }),
+    }
+}
+
+fn wrong() -> Error {
+    Error::new(ErrorCode::InvalidCode, "the code is wrong, was used, or is of another time")
+}
+
+impl Authenticator {
+    /// Whether the scope's user has a second factor.
+    ///
+    /// # Errors
+    /// `session_ended`.
+    pub async fn second_factor(&self, scope: &TenantScope) -> Result<SecondFactorState> {
+        let read = Call { sql: READ, params: &[&scope.user_id()], plan: Once };
+        let rows = self.identity().run_alive(Mode::Read, scope, &[read]).await?;
+        let row = rows[0].first().ok_or_else(Error::session_ended)?;
+        let left: i32 = row.get(1);
+        let recovery_codes_left = u32::try_from(left).unwrap_or(0);
+        Ok(SecondFactorState { enabled_at: row.get(0), recovery_codes_left })
+    }
+
+    /// Makes a secret for an authenticator app. It is asked for once a code has
+    /// shown that the app has it.
+    ///
+    /// # Errors
+    /// `validation_failed` naming `password`; `conflict` when there is one
+    /// already; `too_many_requests`.
+    pub async fn set_up_second_factor(
+        &self,
+        scope: &TenantScope,
+        set_up: &SetUpSecondFactor,
+    ) -> Result<SecondFactorSetup> {
+        let Reauthenticated { user, attempt, .. } =
+            self.reauthenticated(scope, "password", &set_up.password).await?;
+        let factor = SecondFactor::generate()?;
+        let calls = [
+            Call { sql: SET_SECRET, params: &[&user, &factor.secret], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+        ];
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
+        let row = rows[0].first().ok_or_else(already)?;
+        let (secret, uri) = factor.told(row.get(0), &self.config().issuer)?;
+        Ok(SecondFactorSetup { secret, uri })
+    }
+
+    /// From now on the second factor is asked for; the user's other sessions end.
+    /// The codes for when the app is lost are told this once.
+    ///
+    /// # Errors
+    /// `invalid_code`; `conflict` when nothing was set up, or it is on already;
+    /// `too_many_requests`.
+    pub async fn confirm_second_factor(
+        &self,
+        scope: &TenantScope,
+        confirm: &ConfirmSecondFactor,
+    ) -> Result<RecoveryCodes> {
+        let user = scope.user_id().ok_or_else(Error::session_ended)?;
+        let peer = scope.peer().cloned().unwrap_or_default();
+        let attempt = throttle::Attempt::new(&format!("code of {user:?}"), &peer);
+        let params = attempt.params();
+        let mut calls = params.calls().to_vec();
+        let read: [&(dyn ToSql + Sync); 1] = [&user];
+        calls.push(Call { sql: READ_FACTOR, params: &read, plan: Once });
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
+        throttle::Attempt::judge(&rows)?;
+        let row = rows[throttle::STATEMENTS].first().ok_or_else(Error::session_ended)?;
+        if row.get(0) {
+            return Err(already());
+        }
+        let secret: Option<Vec<u8>> = row.get(1);
+        let secret = secret.ok_or_else(|| {
+            Error::new(ErrorCode::Conflict, "there is no second factor to confirm; set one up")
+        })?;
+        let factor = SecondFactor { secret, step: 0 };
+        let Some(Code::Step(step)) = factor.read(&confirm.code)? else { return Err(wrong()) };
+        let (codes, hashes) = totp::recovery_codes()?;
+        let confirmed: [&(dyn ToSql + Sync); 4] = [&user, &factor.secret, &step, &hashes];
+        let calls = [
+            Call { sql: CONFIRM, params: &confirmed, plan: Once },
+            Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
+            Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id()], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+        ];
+        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
+        if rows[0].is_empty() {
+            return Err(already());
+        }
+        Ok(RecoveryCodes { recovery_codes: codes })
+    }
+
+    /// New codes for when the app is lost, in place of those before.
+    ///
+    /// # Errors
+    /// `validation_failed` naming `password`; `second_factor_required` and
+    /// `invalid_code`; `conflict` without a second factor; `too_many_requests`.
+    pub async fn renew_recovery_codes(
+        &self,
+        scope: &TenantScope,
+        proof: &SecondFactorProof,
+    ) -> Result<RecoveryCodes> {
+        let (codes, hashes) = totp::recovery_codes()?;
+        self.proved(scope, proof, SET_RECOVERY_CODES, &[&hashes]).await?;
+        Ok(RecoveryCodes { recovery_codes: codes })
+    }
+
+    /// From now on no second factor is asked for.
+    ///
+    /// # Errors
+    /// As [`renew_recovery_codes`](Self::renew_recovery_codes).
+    pub async fn remove_second_factor(
+        &self,
+        scope: &TenantScope,
+        proof: &SecondFactorProof,
+    ) -> Result<()> {
+        self.proved(scope, proof, REMOVE, &[]).await
+    }
+
+    /// Takes the second factor from whoever has the address, for whoever runs the
+    /// program: app and recovery codes of the user are lost. False if nobody has
+    /// the address.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn reset_second_factor(&self, of: &ForgotPassword) -> Result<bool> {
+        const FIND: &str = "select id from nexo.users where email = $1";
+        let email = normalize_email(&of.email).replace('\0', "");
+        let find = [Call { sql: FIND, params: &[&email], plan: Once }];
+        let found = self.identity().run(Mode::Read, Sight::NONE, &find).await?;
+        let Some(row) = found[0].first() else { return Ok(false) };
+        let user: Id<User> = row.get(0);
+        let remove = [Call { sql: REMOVE, params: &[&user], plan: Once }];
+        let peer = Peer::default();
+        let done = self.identity().run(Mode::Write, Sight::of(user, &peer), &remove).await?;
+        Ok(!done[0].is_empty())
+    }
+
+    /// Does it for somebody who is logged in and has shown password and code.
+    /// Parameters without the user, who is `$1`.
+    async fn proved(
+        &self,
+        scope: &TenantScope,
+        proof: &SecondFactorProof,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<()> {
+        let Reauthenticated { user, row, attempt } =
+            self.reauthenticated(scope, "password", &proof.password).await?;
+        let factor = stored(&row, 3)
+            .ok_or_else(|| Error::new(ErrorCode::Conflict, "there is no second factor"))?;
+        // A wrong code counts as a wrong password does.
+        let shown = asked(Some(&factor), Some(&proof.code))?;
+        let taken = shown.params(&user);
+        let mut all: Vec<&(dyn ToSql + Sync)> = vec![&user];
+        all.extend_from_slice(params);
+        let calls = [
+            Shown::call(&taken),
+            Call { sql, params: &all, plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+        ];
+        self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop).map_err(explain)
+    }
+}
+
+/// A failure of a flush that takes a code.
+pub(super) fn explain(error: Error) -> Error {
+    if is_power_of_zero(&error) { wrong() } else { error }
+}
+
+fn already() -> Error {
+    Error::new(ErrorCode::Conflict, "there is a second factor already; remove it first")
+}
