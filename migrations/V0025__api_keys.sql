@@ -20,6 +20,8 @@ create table nexo.api_keys (
     last_used_at timestamptz,
     primary key (account_id, id),
     constraint api_keys_token_unique unique (account_id, token_hash),
+    constraint api_keys_expires_at_range
+        check (expires_at > created_at and expires_at < created_at + interval '5 years 2 days'),
     constraint api_keys_member_fkey foreign key (account_id, user_id) references nexo.memberships on delete cascade
 );
 create index api_keys_member on nexo.api_keys (account_id, user_id);
@@ -28,6 +30,11 @@ create index api_keys_member on nexo.api_keys (account_id, user_id);
 create function nexo.current_key() returns uuid
     language sql stable parallel safe
     return nullif(current_setting('nexo.key_id', true), '')::uuid;
+
+-- The user that the running transaction acts for, or null.
+create function nexo.acting_user() returns uuid
+    language sql stable parallel safe
+    return (nexo.actor() ->> 'user')::uuid;
 
 -- Numbers are never given to another permission.
 create or replace function nexo.permission(name text) returns bigint
@@ -92,12 +99,13 @@ create policy may_change on nexo.api_keys as restrictive for update to nexo_app
     using (nexo.may(nexo.permission('member:manage')) or nexo.may(nexo.permission('role:manage')));
 create policy may_delete on nexo.api_keys as restrictive for delete to nexo_app
     using (nexo.may(nexo.permission('key:manage')));
-grant select (account_id, id, user_id, name, permissions, effective, created_at, expires_at, last_used_at), insert,
-    update (effective), delete on nexo.api_keys to nexo_app;
+grant select (account_id, id, user_id, name, permissions, effective, created_at, expires_at, last_used_at),
+    insert (account_id, id, user_id, name, permissions, token_hash, expires_at), update (effective), delete
+    on nexo.api_keys to nexo_app;
 grant select, update (last_used_at) on nexo.api_keys to nexo_auth;
 
--- Nobody makes a key for more than they have themselves, or takes one away that
--- has more.
+-- Everybody makes keys for themselves, in a session of theirs, and for no more than
+-- they have; and takes none away whose member has more of it.
 create function nexo.keep_key_within() returns trigger
     language plpgsql volatile
 as $$
@@ -105,7 +113,10 @@ declare
     had bigint;
 begin
     if tg_op = 'DELETE' then
-        perform nexo.refuse_beyond(old.effective, 0);
+        -- Also of somebody who is disabled, and may have it again.
+        perform nexo.refuse_beyond(old.permissions & coalesce((
+            select nexo.role_comes_to(m.account_id, m.role, m.role_id) from nexo.memberships m
+            where m.account_id = old.account_id and m.user_id = old.user_id), -1), 0);
         return old;
     end if;
     perform nexo.hold_roles(new.account_id);
@@ -113,7 +124,9 @@ begin
         where m.account_id = new.account_id and m.user_id = new.user_id);
     if tg_op = 'INSERT' then
         perform nexo.refuse_beyond(0, new.permissions);
-        if new.permissions & ~coalesce(had, 0) <> 0 then
+        if new.permissions & ~coalesce(had, 0) <> 0 or current_user = 'nexo_app'
+            and (new.user_id is distinct from nexo.acting_user() or nexo.current_key() is not null)
+        then
             raise exception 'beyond the own permissions' using errcode = 'NX403';
         end if;
     end if;
@@ -180,7 +193,7 @@ begin
     from (values ('clients', 'client:read'), ('departments', 'department:read'), ('employees', 'employee:read'),
         ('suppliers', 'supplier:read'), ('professionals', 'professional:read'), ('projects', 'project:read'),
         ('tasks', 'task:read'), ('imports', 'import:run'), ('members', 'member:read'), ('roles', 'member:read'),
-        ('invitations', 'member:read'), ('api_keys', 'audit:read'), ('sessions', 'audit:read'), ('users', 'audit:read'),
+        ('invitations', 'member:read'), ('api_keys', 'key:manage'), ('sessions', 'audit:read'), ('users', 'audit:read'),
         ('requests', 'audit:read')) as of_kind (kind, reads);
     drop policy may_read on nexo.audit_log;
     execute format('create policy may_read on nexo.audit_log as restrictive for select to nexo_app
@@ -189,8 +202,13 @@ begin
 end
 $$;
 
-revoke all on function nexo.current_key(), nexo.keep_key_within(), nexo.set_key_permissions() from public;
-grant execute on function nexo.current_key() to nexo_app;
+-- What invites would outlive the key too.
+alter policy may_create on nexo.invitations
+    with check (nexo.may(nexo.permission('member:manage')) and nexo.current_key() is null);
+
+revoke all on function nexo.current_key(), nexo.acting_user(), nexo.keep_key_within(), nexo.set_key_permissions()
+    from public;
+grant execute on function nexo.current_key(), nexo.acting_user() to nexo_app;
 
 -- Who may manage keys.
 create or replace procedure nexo.renew_permissions()

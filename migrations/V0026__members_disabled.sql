@@ -177,16 +177,13 @@ begin
 end
 $$;
 
--- Everybody may see that they are a member, and leave.
-create function nexo.acting_user() returns uuid
-    language sql stable parallel safe
-    return (nexo.actor() ->> 'user')::uuid;
+-- Everybody may see that they are a member, and leave; but by no key.
 alter policy may_read on nexo.memberships
     using (nexo.may(nexo.permission('member:read')) or nexo.may(nexo.permission('role:manage'))
         or user_id = nexo.acting_user());
 alter policy may_delete on nexo.memberships
-    using (nexo.may(nexo.permission('member:manage')) or user_id = nexo.acting_user());
+    using (nexo.may(nexo.permission('member:manage'))
+        or user_id = nexo.acting_user() and nexo.current_key() is null);
 
-revoke all on function nexo.end_sessions_of_disabled(), nexo.acting_user() from public;
-grant execute on function nexo.acting_user() to nexo_app;
+revoke all on function nexo.end_sessions_of_disabled() from public;
 grant execute on function nexo.role_comes_to(uuid, text, uuid) to nexo_auth;

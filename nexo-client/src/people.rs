@@ -1,8 +1,8 @@
 //! Roles, members and invitations of the account.
 
 use nexo_core::model::{
-    Id, Invitation, Invitations, Invite, Member, MemberPatch, Members, NewInvitation, NewRole,
-    Role, RolePatch, RoleRef, Roles, User,
+    AccountSettings, AccountSettingsPatch, Id, Invitation, Invitations, Invite, Member,
+    MemberPatch, Members, NewInvitation, NewRole, Role, RolePatch, RoleRef, Roles, User,
 };
 use reqwest::Method;
 
@@ -136,6 +136,26 @@ impl People {
     /// As [`set_role`](Self::set_role).
     pub async fn remove(&self, user: Id<User>) -> Result<()> {
         self.nexo.request(Method::DELETE, format!("/api/members/{user}")).send().await
+    }
+
+    /// What holds for the whole account.
+    ///
+    /// # Errors
+    /// Every error of a read.
+    pub async fn settings(&self) -> Result<AccountSettings> {
+        self.nexo.request(Method::GET, "/api/settings").send().await
+    }
+
+    /// Asks every member for a second factor, or does no more. Whoever lacks it may
+    /// nothing from their next request on, but set it up.
+    ///
+    /// # Errors
+    /// [`is_conflict`](crate::Error::is_conflict) for somebody who has none
+    /// themselves; [`is_forbidden`](crate::Error::is_forbidden) without
+    /// `account:admin`.
+    pub async fn require_second_factor(&self, required: bool) -> Result<AccountSettings> {
+        let patch = AccountSettingsPatch { second_factor_required: Some(required) };
+        self.nexo.request(Method::PATCH, "/api/settings").merge_patch(&patch).send().await
     }
 
     /// Invites somebody for seven days. The token in the answer is told this

@@ -28,6 +28,10 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// where the caller wants no retries.
 const POLICY: Policy = Policy { retries: 3 };
 
+/// How many servers behind one address may each have to learn that what an API
+/// key may has changed.
+const SERVERS: u32 = 4;
+
 impl Inner {
     /// Sends a call with the session's token. If the server does not accept
     /// the token, it has done nothing, be it a read or a write: the call is
@@ -52,15 +56,20 @@ impl Inner {
         answer.map_err(|error| error.or_in_doubt(in_doubt))
     }
 
-    /// An API key is not refreshed. Of one whose permissions have changed, the
-    /// server learns by refusing it once.
+    /// An API key is not refreshed. Of one whose permissions have changed, each
+    /// server learns by refusing it once, with nothing done.
     async fn send_by_key(&self, key: &SecretString, call: &Call) -> Result<Reply> {
-        let error = match self.transport.send(call, Some(key)).await {
-            Err(error) if error.is_permissions_changed() => error,
-            answer => return answer,
-        };
-        let in_doubt = error.is_outcome_unknown();
-        self.transport.send(call, Some(key)).await.map_err(|error| error.or_in_doubt(in_doubt))
+        let mut in_doubt = false;
+        let mut left = SERVERS;
+        loop {
+            match self.transport.send(call, Some(key)).await {
+                Err(error) if error.is_permissions_changed() && left > 0 => {
+                    in_doubt |= error.is_outcome_unknown();
+                    left -= 1;
+                }
+                answer => return answer.map_err(|error| error.or_in_doubt(in_doubt)),
+            }
+        }
     }
 
     async fn send_as(&self, session: &Arc<Session>, call: &Call) -> Result<Reply> {

@@ -84,7 +84,7 @@ pub use import::{Importer, ReportFile};
 #[cfg(feature = "auth")]
 pub use people::{ApiKeyRepository, InvitationRepository};
 #[cfg(feature = "db")]
-pub use people::{MemberRepository, RoleRepository};
+pub use people::{MemberRepository, RoleRepository, SettingsRepository};
 #[cfg(feature = "db")]
 pub use repo::registered as tables;
 #[cfg(feature = "db")]

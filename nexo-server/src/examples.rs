@@ -1,10 +1,10 @@
 //! One believable body for each route that reads one.
 
 use nexo_core::model::{
-    AcceptInvitation, Batch, BatchMode, BatchOperation, BuiltInRole, ConfirmSecondFactor, Entity,
-    ForgotPassword, Id, Invite, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole,
-    PasswordChange, Permission, ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword,
-    RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, VerifyEmail,
+    AcceptInvitation, AccountSettingsPatch, Batch, BatchMode, BatchOperation, BuiltInRole,
+    ConfirmSecondFactor, Entity, ForgotPassword, Id, Invite, LoginRequest, MemberPatch, NewApiKey,
+    NewImport, NewRole, PasswordChange, Permission, ProfilePatch, RefreshRequest, RegisterRequest,
+    ResetPassword, RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -71,6 +71,10 @@ pub(crate) fn role(number: u32) -> Value {
 
 pub(crate) fn role_patch(_: u32) -> Value {
     json(&RolePatch { permissions: Some(Permission::ClientDelete.into()), ..RolePatch::default() })
+}
+
+pub(crate) fn settings(_: u32) -> Value {
+    json(&AccountSettingsPatch { second_factor_required: Some(false) })
 }
 
 pub(crate) fn member(_: u32) -> Value {

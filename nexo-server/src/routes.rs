@@ -104,8 +104,13 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Who is in the account, and what they may do.
-fn people() -> [Route; 13] {
+fn people() -> [Route; 15] {
     [
+        tenant(Method::GET, "/api/settings", |to, scope, _| Box::pin(people::settings(to, scope))),
+        tenant(Method::PATCH, "/api/settings", |to, scope, call| {
+            Box::pin(people::patch_settings(to, scope, call))
+        })
+        .example(examples::settings),
         tenant(Method::GET, "/api/roles", |to, scope, _| Box::pin(people::roles(to, scope))),
         tenant(Method::POST, "/api/roles", |to, scope, call| {
             Box::pin(people::create_role(to, scope, call))

@@ -68,10 +68,10 @@ impl AuditRepository {
     ///
     /// # Errors
     /// `not_found` for a record that there never was; `forbidden` without
-    /// `audit:read`, `member:read` and the right to read it.
+    /// `audit:read`, `member:read`, `key:manage` and the right to read it.
     pub async fn access<T: Table>(&self, scope: &TenantScope, id: Id<T>) -> Result<AuditAccesses> {
         let needed = Permissions::from(T::TO_READ).bits();
-        let needs = Permission::AuditRead | Permission::MemberRead;
+        let needs = (Permission::AuditRead | Permission::MemberRead).with(Permission::KeyManage);
         let asked: [&(dyn ToSql + Sync); 3] = [&T::COLLECTION, &id, &needed];
         let one: [&(dyn ToSql + Sync); 1] = [&id];
         let calls = [

@@ -23,9 +23,10 @@ const LAST: &str = "select seq, sealed_at, hash from nexo.audit_seals
 /// `$2` and `$3` the place before these, `$4` and `$5` the last one's. The digest
 /// is `nexo.audit_digest`'s, written out: whoever verifies does not ask the
 /// database's own function for it.
-const ENTRIES: &str = "select e.id, e.tx, sha256(convert_to(jsonb_build_array(e.account_id, e.id, extract(epoch from e.at),
+const ENTRIES: &str = "select e.id, e.tx, sha256(convert_to((jsonb_build_array(e.account_id, e.id, extract(epoch from e.at),
          e.tx, e.action, e.subject, e.record_id, e.user_id, e.session_id, e.reason, e.request_id, e.ip, e.user_agent,
-         e.before, e.after)::text, 'UTF8'))
+         e.before, e.after)
+         || case when e.key_id is null then '[]' else jsonb_build_array(e.key_id) end)::text, 'UTF8'))
      from nexo.audit_log e
      where e.account_id = $1 and (e.tx, e.id) > ($2, $3) and (e.tx, e.id) <= ($4, $5) order by e.tx, e.id";
 /// `$2` and `$3` the place of the last one that is sealed.

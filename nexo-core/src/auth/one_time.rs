@@ -66,7 +66,7 @@ impl Authenticator {
     /// `too_many_requests`.
     pub async fn admit_password_reset(&self, forgot: &ForgotPassword, peer: &Peer) -> Result<()> {
         // Counted apart from log-ins, so that neither holds the other up.
-        let attempt = Attempt::at_mail(&format!("reset of {}", address(forgot)), peer);
+        let attempt = Attempt::at_mail(&format!("forgotten password of {}", address(forgot)), peer);
         let params = attempt.params();
         let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
         Attempt::judge(&rows)

@@ -46,6 +46,9 @@ const CONFIRM: &str = "update nexo.users
      where id = $1 and second_factor_at is null and second_factor_secret = $2 returning id";
 const SET_RECOVERY_CODES: &str =
     "update nexo.users set recovery_codes = $2 where id = $1 and second_factor_at is not null";
+const REQUIRED_BY: &str =
+    "select a.name from nexo.memberships m join nexo.accounts a on a.id = m.account_id
+     where m.user_id = $1 and m.second_factor_required order by m.created_at limit 1";
 const REMOVE: &str = "update nexo.users
      set second_factor_secret = null, second_factor_at = null, second_factor_step = 0, recovery_codes = '{}'
      where id = $1 returning id";
@@ -217,12 +220,21 @@ impl Authenticator {
     /// From now on no second factor is asked for.
     ///
     /// # Errors
-    /// As [`renew_recovery_codes`](Self::renew_recovery_codes).
+    /// As [`renew_recovery_codes`](Self::renew_recovery_codes); `conflict` while an
+    /// account of the user asks for it.
     pub async fn remove_second_factor(
         &self,
         scope: &TenantScope,
         proof: &SecondFactorProof,
     ) -> Result<()> {
+        let user = scope.user_id();
+        let required = [Call { sql: REQUIRED_BY, params: &[&user], plan: Once }];
+        let rows = self.identity().run_alive(Mode::Read, scope, &required).await?;
+        if let Some(row) = rows[0].first() {
+            let account: &str = row.get(0);
+            let told = format!("{account} asks for a second factor; leave it first");
+            return Err(Error::new(ErrorCode::Conflict, told));
+        }
         self.proved(scope, proof, REMOVE, &[]).await
     }
 

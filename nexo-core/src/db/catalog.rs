@@ -151,7 +151,7 @@ const OBJECTS: &[Check] = &[
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts',
-                    'one_time_tokens', 'roles', 'invitations', 'api_keys', 'audit_log')
+                    'one_time_tokens', 'roles', 'invitations', 'api_keys', 'account_settings', 'audit_log')
                 and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
                      or has_table_privilege('nexo_auth', c.oid, 'delete'))",
     },
@@ -208,6 +208,22 @@ const OBJECTS: &[Check] = &[
                   and t.tgfoid = ('nexo.' || own.does)::regproc and t.tgenabled = 'O')",
     },
     Check {
+        finding: "lets nexo_app change sessions by other ways than triggers; let it be as the migrations made it",
+        sql: "select 'nexo.sessions' where not exists (select from pg_policy p
+                  where p.polrelid = 'nexo.sessions'::regclass and p.polname = 'may_change' and not p.polpermissive
+                    and p.polcmd = 'w' and p.polroles = array(select oid from pg_roles where rolname = 'nexo_app')
+                    and pg_get_expr(p.polqual, p.polrelid) = '((revoked_at IS NULL) AND (pg_trigger_depth() > 0))'
+                    and pg_get_expr(p.polwithcheck, p.polrelid) = '(pg_trigger_depth() > 0)')",
+    },
+    Check {
+        finding: "can be written by nexo_auth, or its secrets be read by nexo_app; revoke that",
+        sql: "select 'nexo.api_keys' where has_table_privilege('nexo_auth', 'nexo.api_keys', 'insert, update, delete')
+                  or has_any_column_privilege('nexo_auth', 'nexo.api_keys', 'insert')
+                  or exists (select from pg_attribute a where a.attrelid = 'nexo.api_keys'::regclass and a.attnum > 0
+                      and a.attname <> 'last_used_at' and has_column_privilege('nexo_auth', a.attrelid, a.attnum, 'update'))
+                  or has_column_privilege('nexo_app', 'nexo.api_keys', 'token_hash', 'select')",
+    },
+    Check {
         finding: "can change entries of the audit log; revoke that",
         sql: "select role from unnest('{nexo_app,nexo_auth,nexo_search}'::text[]) as role
               cross join unnest('{audit_log,audit_seals}'::text[]) as kept
@@ -237,7 +253,8 @@ const OBJECTS: &[Check] = &[
     Check {
         finding: "is a function of the policies and must be STABLE and as the migrations made it",
         sql: "select p.oid::regprocedure::text from pg_proc p
-              join (values ('current_account', 'nexo.account_id'), ('current_user_id', 'nexo.user_id')) as made (name, setting)
+              join (values ('current_account', 'nexo.account_id'), ('current_user_id', 'nexo.user_id'),
+                    ('current_key', 'nexo.key_id')) as made (name, setting)
                 on made.name = p.proname
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.provolatile <> 's'
@@ -249,7 +266,9 @@ const OBJECTS: &[Check] = &[
         sql: "select p.oid::regprocedure::text from pg_proc p
               join (values
                     ('may', 'RETURN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed)'),
-                    ('account_that_may', 'RETURN CASE WHEN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed) THEN (NULLIF(current_setting(''nexo.account_id''::text, true), ''''::text))::uuid ELSE NULL::uuid END')
+                    ('account_that_may', 'RETURN CASE WHEN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed) THEN (NULLIF(current_setting(''nexo.account_id''::text, true), ''''::text))::uuid ELSE NULL::uuid END'),
+                    ('acting_user', 'RETURN ((nexo.actor() ->> ''user''::text))::uuid'),
+                    ('actor', 'RETURN (convert_from(decode(NULLIF(current_setting(''nexo.actor''::text, true), ''''::text), ''base64''::text), ''UTF8''::name))::jsonb')
                 ) as made (name, body) on made.name = p.proname
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.provolatile <> 's' or pg_get_function_sqlbody(p.oid) is distinct from made.body)",

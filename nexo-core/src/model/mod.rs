@@ -34,6 +34,7 @@ mod project_member;
 mod role;
 mod search;
 mod second_factor;
+mod settings;
 mod supplier;
 mod task;
 mod text_enum;
@@ -90,6 +91,7 @@ pub use second_factor::{
     ConfirmSecondFactor, RecoveryCodes, SecondFactorProof, SecondFactorSetup, SecondFactorState,
     SetUpSecondFactor,
 };
+pub use settings::{AccountSettings, AccountSettingsPatch};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use validate::{Validate, Validator, normalize_email};

@@ -159,6 +159,13 @@ impl Permissions {
         needed.0 & !self.0 == 0
     }
 
+    /// Whether the bearer is held back until they have the second factor that
+    /// their account asks for: a place that no permission has.
+    #[cfg(feature = "db")]
+    pub(crate) const fn lack_second_factor(self) -> bool {
+        self.0 & 1 << 62 != 0
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -109,6 +109,8 @@ codes! {
         InvalidInvitation = "invalid_invitation",
         /// The password was right; the code of the authenticator app is needed too.
         SecondFactorRequired = "second_factor_required",
+        /// The account asks for a second factor, which the user has to set up first.
+        SecondFactorMissing = "second_factor_missing",
         /// The code is wrong, was used, or is of another time.
         InvalidCode = "invalid_code",
         /// What was mailed is unknown, expired, replaced or used.

@@ -71,7 +71,7 @@ impl ApiKeyRepository {
     /// own permissions, and to an API key; `conflict` when there are 1,000.
     pub async fn create(&self, scope: &TenantScope, new: &NewApiKey) -> Result<IssuedApiKey> {
         new.validate().map_err(Error::invalid)?;
-        scope.require_session()?;
+        super::in_session(&self.database, scope).await?;
         let user = scope
             .user_id()
             .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "a key acts for a user"))?;

@@ -75,7 +75,7 @@ impl InvitationRepository {
     /// # Errors
     /// `validation_failed` for the address or a role that there is not;
     /// `forbidden` without `member:manage`, or for a role beyond the own
-    /// permissions, or over an invitation that is; `conflict` for more than
+    /// permissions, or over an invitation that is, and to an API key; `conflict` for more than
     /// 1,000 that can be accepted.
     pub async fn create(&self, scope: &TenantScope, invite: &Invite) -> Result<NewInvitation> {
         self.invite(scope, invite, false).await
@@ -101,6 +101,8 @@ impl InvitationRepository {
         mailed: bool,
     ) -> Result<NewInvitation> {
         invite.validate().map_err(Error::invalid)?;
+        // What a key invites would outlive the key.
+        super::in_session(&self.database, scope).await?;
         let email = normalize_email(&invite.email);
         let token = OpaqueToken::generate(Kind::Invitation, scope.account_id())?;
         let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));

@@ -114,6 +114,9 @@ impl MemberRepository {
         user: Id<User>,
         patch: &MemberPatch,
     ) -> Result<Member> {
+        if scope.user_id() == Some(user) {
+            super::in_session(&self.database, scope).await?;
+        }
         let (role, role_id) = patch.role.map(role_ref::columns).unzip();
         let params: [&(dyn ToSql + Sync); 4] = [&user, &role, &role_id.flatten(), &patch.disabled];
         let access = Access::write_in_turn(Permission::MemberManage);
@@ -128,6 +131,9 @@ impl MemberRepository {
     /// # Errors
     /// As [`patch`](Self::patch).
     pub async fn remove(&self, scope: &TenantScope, user: Id<User>) -> Result<()> {
+        if scope.user_id() == Some(user) {
+            super::in_session(&self.database, scope).await?;
+        }
         let access = Access::write_in_turn(Permission::MemberManage);
         let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
@@ -139,7 +145,7 @@ impl MemberRepository {
     /// # Errors
     /// `conflict` for the last owner; `forbidden` to an API key.
     pub async fn leave(&self, scope: &TenantScope) -> Result<()> {
-        scope.require_session()?;
+        super::in_session(&self.database, scope).await?;
         let user = scope
             .user_id()
             .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "this needs a user"))?;

@@ -208,6 +208,10 @@ impl TenantScope {
         if missing.is_empty() {
             return Ok(());
         }
+        if self.permissions().lack_second_factor() {
+            let told = "the account asks for a second factor; set one up";
+            return Err(Error::new(ErrorCode::SecondFactorMissing, told));
+        }
         Err(Error::forbidden(missing))
     }
 

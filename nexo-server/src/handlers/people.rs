@@ -1,7 +1,7 @@
-//! Roles, members and invitations.
+//! Roles, members and invitations, and what holds for all of them.
 
 use nexo_core::TenantScope;
-use nexo_core::model::{Invite, MemberPatch, NewRole, RolePatch};
+use nexo_core::model::{AccountSettingsPatch, Invite, MemberPatch, NewRole, RolePatch};
 
 use crate::app::Services;
 use crate::extract::Call;
@@ -87,6 +87,19 @@ pub(crate) async fn remove_member(
 pub(crate) async fn leave(to: &Services, scope: TenantScope) -> Outcome<Reply> {
     to.database().members().leave(&scope).await?;
     Ok(respond::no_content())
+}
+
+pub(crate) async fn settings(to: &Services, scope: TenantScope) -> Outcome<Reply> {
+    respond::ok(&to.database().settings().get(&scope).await?)
+}
+
+pub(crate) async fn patch_settings(
+    to: &Services,
+    scope: TenantScope,
+    mut call: Call<'_>,
+) -> Outcome<Reply> {
+    let patch: AccountSettingsPatch = call.json().await?;
+    respond::ok(&to.database().settings().patch(&scope, &patch).await?)
 }
 
 pub(crate) async fn invitations(to: &Services, scope: TenantScope) -> Outcome<Reply> {

@@ -84,6 +84,11 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
             "Second factor required",
             "the password was right: the code of the authenticator app is needed too",
         ),
+        E::SecondFactorMissing => (
+            S::FORBIDDEN,
+            "Second factor missing",
+            "the account asks for a second factor: set one up",
+        ),
         E::InvalidCode => {
             (S::UNAUTHORIZED, "Invalid code", "the code is wrong, was used, or is of another time")
         }

@@ -131,7 +131,7 @@ async fn p1_who_could_read_is_told_of_the_own_records_alone() {
     }
     assert_eq!(told[0], told[1]);
     let record = world.client("Acme").await;
-    for missing in [Permission::AuditRead, Permission::MemberRead, Permission::ClientRead] {
+    for missing in [Permission::AuditRead, Permission::KeyManage, Permission::ClientRead] {
         let all = BuiltInRole::Admin.permissions();
         // What reads is needed for what writes and manages.
         let kept = all.iter().filter(|it| it.implies() != Some(missing) && *it != missing);

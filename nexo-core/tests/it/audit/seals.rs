@@ -1,6 +1,8 @@
 //! Entries are sealed behind those who write, and what was tampered with is named.
 
-use nexo_core::model::{AuditCheckpoint, AuditParams, Client, ErrorCode, NewClient};
+use nexo_core::model::{
+    AuditCheckpoint, AuditParams, Client, ErrorCode, NewApiKey, NewClient, Permission,
+};
 use nexo_core::testing::Tenant;
 use nexo_core::tokio_postgres::error::SqlState;
 use nexo_core::{AuditFault, Verified};
@@ -83,6 +85,11 @@ async fn late_entries_are_sealed_in_their_order() {
 #[tokio::test]
 async fn tampering_is_found_and_named() {
     let world = World::create().await;
+    let key = NewApiKey::named("x", Permission::ClientWrite);
+    let key = world.database.api_keys().create(&world.owner.scope, &key).await.expect("made");
+    let scope = world.authenticator.verify(&key.secret).await.expect("verifies");
+    let clients = world.database.repository::<Client>();
+    clients.create(&scope, &NewClient::named("By a key")).await.expect("made");
     world.make(4).await;
     world.seal().await;
     world.make(4).await;
@@ -92,6 +99,7 @@ async fn tampering_is_found_and_named() {
     let kept = world.verify(&[]).await.checkpoint.expect("sealed");
     let log = world.log(&AuditParams::default()).await;
     let (second, third) = (log[log.len() - 8].id, log[log.len() - 7].id);
+    let by_key = log.iter().find(|entry| entry.key_id.is_some()).expect("told").id;
     let superuser = world.test.superuser().await;
     superuser
         .batch_execute("create table kept_log as table nexo.audit_log; create table kept_seals as table nexo.audit_seals")
@@ -111,6 +119,8 @@ async fn tampering_is_found_and_named() {
     for (tampering, fault) in [
         (format!("update nexo.audit_log set after = '{{\"name\": \"Eve\"}}' where id = '{second}'"), AuditFault::Changed(second)),
         (format!("update nexo.audit_log set user_id = null where id = '{third}'"), AuditFault::Changed(third)),
+        (format!("update nexo.audit_log set key_id = gen_random_uuid() where id = '{third}'"), AuditFault::Changed(third)),
+        ("update nexo.audit_log set key_id = null where key_id is not null".to_owned(), AuditFault::Changed(by_key)),
         (format!("update nexo.audit_log set at = at - interval '1 hour' where id >= '{second}'"), AuditFault::Changed(second)),
         (format!("delete from nexo.audit_log where id = '{third}'"), AuditFault::Removed(third)),
         (swapped, AuditFault::Changed(second)),

@@ -1,10 +1,12 @@
 //! API keys: what they may, for how long, and that they may no more than that.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use nexo_core::model::{
-    ApiKey, AuditAction, AuditParams, BuiltInRole, Client, ErrorCode, Id, IssuedApiKey,
+    ApiKey, AuditAction, AuditParams, BuiltInRole, Client, ErrorCode, Id, Invite, IssuedApiKey,
     MemberPatch, NewApiKey, NewClient, PasswordChange, Permission, Permissions, ProfilePatch,
-    SwitchAccount,
+    SwitchAccount, User,
 };
 use nexo_core::testing::{PASSWORD, Tenant};
 use nexo_core::tokio_postgres::error::SqlState;
@@ -185,8 +187,13 @@ async fn p5_a_key_gives_nobody_more() {
         refresh_token: world.owner.tokens.refresh_token.clone(),
     };
     let auth = &world.authenticator;
+    let invite = Invite { email: "eve@example.com".into(), role: BuiltInRole::Viewer.into() };
+    let members = world.database.members();
     refused.push(keys.create(&strong, &within).await.map(drop));
-    refused.push(world.database.members().leave(&strong).await);
+    refused.push(world.database.invitations().create(&strong, &invite).await.map(drop));
+    refused.push(members.leave(&strong).await);
+    refused.push(members.remove(&strong, user).await);
+    refused.push(members.patch(&strong, user, &MemberPatch::disabled(true)).await.map(drop));
     refused.push(auth.profile(&strong).await.map(drop));
     refused.push(auth.update_profile(&strong, &ProfilePatch::default()).await.map(drop));
     refused.push(auth.change_password(&strong, &change).await);
@@ -199,10 +206,21 @@ async fn p5_a_key_gives_nobody_more() {
         assert_eq!(refused.to_string(), "an API key cannot do this; log in");
         assert_eq!(refused.code(), ErrorCode::Forbidden);
     }
-    // But it is a member's right that it was given, up to what the member has.
-    let members = world.database.members();
-    let down = MemberPatch::role(BuiltInRole::Viewer);
-    members.patch(&strong, user, &down).await.expect_err("the last owner, and beyond the key");
+    let refusals = AuditParams { action: Some(AuditAction::Refuse), ..Default::default() };
+    let told = world.database.audit().list(&world.owner.scope, &refusals).await.expect("read").data;
+    assert!(told.iter().any(|entry| entry.key_id == strong.key_id()), "{told:?}");
+
+    // Nor is one that is disabled theirs to end: its member may have it again.
+    let second = world.join(BuiltInRole::Owner).await;
+    let theirs = world.key(&second.scope, Permission::RoleManage).await;
+    let second = second.scope.user_id().expect("a user");
+    members
+        .patch(&world.owner.scope, second, &MemberPatch::disabled(true))
+        .await
+        .expect("disabled");
+    let refused = keys.revoke(&maker.scope, theirs.key.id).await.expect_err("beyond");
+    assert!(refused.is_forbidden());
+    keys.revoke(&world.owner.scope, theirs.key.id).await.expect("an owner may");
 }
 
 #[tokio::test]
@@ -299,12 +317,33 @@ async fn p2_the_database_keeps_keys_within() {
         Permission::KeyManage | Permission::MemberRead,
         Permission::ClientRead | Permission::MemberRead,
     );
+    // Whoever it is for acts, in a session.
+    let told = |user: Id<User>| {
+        let told = format!(r#"{{"account": "{account}", "user": "{user}"}}"#);
+        format!("set local nexo.actor = '{}'", STANDARD.encode(told))
+    };
+    for (more, ends, code) in [
+        (String::new(), "now() + interval '1 day'", "NX403"),
+        (told(Id::new()), "now() + interval '1 day'", "NX403"),
+        (format!("{}; {itself}", told(user)), "now() + interval '1 day'", "NX403"),
+        (told(user), "'infinity'", "23514"),
+        (told(user), "now() - interval '1 day'", "23514"),
+        (told(user), "now() + interval '6 years'", "23514"),
+    ] {
+        begin(Permissions::ALL, &more).await;
+        let insert = format!(
+            "insert into nexo.api_keys (id, user_id, name, permissions, token_hash, expires_at)
+             values (gen_random_uuid(), '{user}', 'x', 1, sha256('x'), {ends})"
+        );
+        let refused = app.batch_execute(&insert).await.expect_err(&insert);
+        assert_eq!(refused.code(), Some(&SqlState::from_code(code)), "{more} {ends}");
+    }
     for (has, asks, code) in [
         (reads, Permission::ClientRead.into(), "42501"),
         (manage, Permission::ClientRead.into(), "NX403"),
         (Permissions::ALL, Permission::KeyManage.into(), "23514"),
     ] {
-        begin(has, "").await;
+        begin(has, &told(user)).await;
         let insert = format!(
             "insert into nexo.api_keys (id, user_id, name, permissions, token_hash, expires_at)
              values (gen_random_uuid(), '{user}', 'x', {}, sha256('x'), now() + interval '1 day')",

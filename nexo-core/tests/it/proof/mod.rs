@@ -96,6 +96,7 @@ async fn r30_every_repository_keeps_accounts_apart() {
 
 /// Tables with rows of accounts that are no entity of their own.
 const PARTS: &[&str] = &[
+    "nexo.account_settings",
     "nexo.api_keys",
     "nexo.audit_log",
     "nexo.audit_seals",
