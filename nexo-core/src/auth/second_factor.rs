@@ -167,8 +167,7 @@ impl Authenticator {
         confirm: &ConfirmSecondFactor,
     ) -> Result<RecoveryCodes> {
         let user = scope.user_id().ok_or_else(Error::session_ended)?;
-        let peer = scope.peer().cloned().unwrap_or_default();
-        let attempt = throttle::Attempt::new(&format!("code of {user:?}"), &peer);
+        let attempt = Self::code_attempt(scope, user);
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
         let read: [&(dyn ToSql + Sync); 1] = [&user];
@@ -270,7 +269,12 @@ impl Authenticator {
             self.reauthenticated(scope, "password", &proof.password).await?;
         let factor = stored(&row, 3)
             .ok_or_else(|| Error::new(ErrorCode::Conflict, "there is no second factor"))?;
-        // A wrong code counts as a wrong password does.
+        // Counted apart: whoever has the password must not be able to forgive
+        // themselves wrong codes by it.
+        let of_code = Self::code_attempt(scope, user);
+        let counting = of_code.params();
+        let rows = self.identity().run_alive(Mode::Write, scope, &counting.calls()).await?;
+        throttle::Attempt::judge(&rows)?;
         let shown = asked(Some(&factor), Some(&proof.code))?;
         let taken = shown.params(&user);
         let mut all: Vec<&(dyn ToSql + Sync)> = vec![&user];
@@ -280,9 +284,18 @@ impl Authenticator {
             Call { sql, params: &all, plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&of_code.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&of_code.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&of_code.network], plan: Once },
         ];
         self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop).map_err(explain)
+    }
+
+    /// An attempt at a code by somebody who is logged in.
+    fn code_attempt(scope: &TenantScope, user: Id<User>) -> throttle::Attempt {
+        let peer = scope.peer().cloned().unwrap_or_default();
+        throttle::Attempt::new(&format!("code of {user:?}"), &peer)
     }
 }
 

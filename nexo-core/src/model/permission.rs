@@ -84,7 +84,8 @@ permissions! {
     MemberManage = 42 "member:manage",
     /// Make and change roles.
     RoleManage = 43 "role:manage",
-    /// What owners alone may: make others owners.
+    /// What owners alone may: make others owners, and settle what holds for the
+    /// whole account.
     AccountAdmin = 44 "account:admin",
     /// See who did what in the account.
     AuditRead = 45 "audit:read",

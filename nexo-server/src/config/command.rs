@@ -54,8 +54,9 @@ Ends with 1 if anything is wrong. Without checkpoints it finds what was changed 
 somebody who did not make all later seals anew. With checkpoints that were kept where
 nobody who can write to the database can write, it finds whatever was changed before
 them, and that the end of a log is missing. Nothing can be told of entries that are not
-sealed yet, which is done within seconds, or five minutes for failed log-ins. No server
-may be running on the data folder meanwhile; a database of your own may be in use.
+sealed yet, which is done within seconds, or five minutes for failed log-ins and what was
+mailed. No server may be running on the data folder meanwhile; a database of your own may
+be in use.
 
 Examples:
   nexo-server audit checkpoint >>/mnt/elsewhere/checkpoints
