@@ -21,42 +21,45 @@ const ACCESS: &str = "with life as (
          select min(at) filter (where action = 'create') as begun, max(at) filter (where action = 'delete') as ended
          from nexo.audit_log where account_id = $1 and subject = $2 and record_id = $3
      ), told as (
-         select record_id as user_id, null::uuid as key_id, at, id, action, before ->> 'permissions' as had,
+         select record_id as who, record_id as user_id, null::uuid as key_id, at, id, action,
+             before ->> 'permissions' as had,
              case when action = 'delete' then '0' else after ->> 'permissions' end as has,
              coalesce(after, before) as fields, null::timestamptz as expires
          from nexo.audit_log
          where account_id = $1 and subject = 'members' and (action = 'delete' or after ? 'permissions')
          union all
-         select (first_value(coalesce(after, before) ->> 'user_id') over by_key)::uuid, record_id, at, id, action,
+         select record_id, (first_value(coalesce(after, before) ->> 'user_id') over by_key)::uuid, record_id, at, id, action,
              before ->> 'effective', case when action = 'delete' then '0' else after ->> 'effective' end,
              coalesce(after, before), (first_value(after ->> 'expires_at') over by_key)::timestamptz
          from nexo.audit_log
          where account_id = $1 and subject = 'api_keys' and (action = 'delete' or after ? 'effective')
          window by_key as (partition by record_id order by id)
      ), points as (
-         select user_id, key_id, at, id, has::bigint & $4 = $4 as can, expires from told
+         select who, user_id, key_id, at, id, has::bigint & $4 = $4 as can, expires from told
          union all
-         select distinct on (user_id, key_id) user_id, key_id, '-infinity', id, had::bigint & $4 = $4, expires
+         (select distinct on (who) who, user_id, key_id, '-infinity', id, had::bigint & $4 = $4, expires
          from told where action <> 'create' and had is not null
-             and not exists (select from told as made where made.action = 'create'
-                 and made.user_id = told.user_id and made.key_id is not distinct from told.key_id)
+             and who not in (select made.who from told as made where made.action = 'create')
+         order by who, id)
          union all
-         select m.user_id, null, m.created_at, '00000000-0000-0000-0000-000000000000', m.permissions & $4 = $4, null
+         select m.user_id, m.user_id, null, m.created_at, '00000000-0000-0000-0000-000000000000', m.permissions & $4 = $4, null
          from nexo.memberships m where m.account_id = $1
-             and not exists (select from told where told.user_id = m.user_id and told.key_id is null)
+             and m.user_id not in (select who from told)
      ), turns as (
-         select *, lag(can) over (partition by user_id, key_id order by at, id) as could from points
+         select *, lag(can) over (partition by who order by at, id) as could from points
      ), spans as (
          select user_id, key_id, can, at as since,
-             least(lead(at) over (partition by user_id, key_id order by at, id), expires) as until
+             least(lead(at) over (partition by who order by at, id), expires) as until
          from turns where can is distinct from could
+     ), names as (
+         select distinct on (who) who, fields ->> 'name' as name from told
+         where key_id is null and fields ? 'name' order by who, id desc
      )
-     select s.user_id, s.key_id,
-         coalesce(m.name, (select fields ->> 'name' from told
-             where told.user_id = s.user_id and told.key_id is null and fields ? 'name' order by id desc limit 1)),
+     select s.user_id, s.key_id, coalesce(m.name, n.name),
          nullif(greatest(s.since, life.begun), '-infinity'), nullif(least(s.until, life.ended), 'infinity')
      from spans s cross join life
      left join nexo.memberships m on m.account_id = $1 and m.user_id = s.user_id
+     left join names n on n.who = s.user_id
      where s.can and coalesce(s.until, 'infinity') > coalesce(life.begun, '-infinity')
          and s.since < coalesce(life.ended, 'infinity')
      order by 4 nulls first, s.user_id, s.key_id nulls first limit 10000";
