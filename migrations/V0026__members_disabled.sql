@@ -26,8 +26,10 @@ declare
 begin
     perform nexo.hold_roles(coalesce(new.account_id, old.account_id));
     if tg_op <> 'INSERT' and is_app then
-        -- Whoever leaves by themselves may not see their role.
-        perform nexo.refuse_beyond(coalesce(nexo.role_comes_to(old.account_id, old.role, old.role_id), old.permissions), 0);
+        -- Whoever leaves by themselves needs nothing for it.
+        if tg_op <> 'DELETE' or old.user_id is distinct from nexo.acting_user() then
+            perform nexo.refuse_beyond(coalesce(nexo.role_comes_to(old.account_id, old.role, old.role_id), -1), 0);
+        end if;
         if old.role = 'owner' and old.disabled_at is null
             and (tg_op = 'DELETE' or new.role <> 'owner' or new.disabled_at is not null)
             and not exists (select from nexo.memberships m

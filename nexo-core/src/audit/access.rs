@@ -37,10 +37,9 @@ const ACCESS: &str = "with life as (
      ), points as (
          select who, user_id, key_id, at, id, has::bigint & $4 = $4 as can, expires from told
          union all
-         (select distinct on (who) who, user_id, key_id, '-infinity', id, had::bigint & $4 = $4, expires
-         from told where action <> 'create' and had is not null
-             and who not in (select made.who from told as made where made.action = 'create')
-         order by who, id)
+         select who, user_id, key_id, '-infinity', id, had::bigint & $4 = $4, expires
+         from (select distinct on (who) * from told order by who, at, id) as first
+         where action <> 'create' and had is not null
          union all
          select m.user_id, m.user_id, null, m.created_at, '00000000-0000-0000-0000-000000000000', m.permissions & $4 = $4, null
          from nexo.memberships m where m.account_id = $1
@@ -60,8 +59,7 @@ const ACCESS: &str = "with life as (
      from spans s cross join life
      left join nexo.memberships m on m.account_id = $1 and m.user_id = s.user_id
      left join names n on n.who = s.user_id
-     where s.can and coalesce(s.until, 'infinity') > coalesce(life.begun, '-infinity')
-         and s.since < coalesce(life.ended, 'infinity')
+     where s.can and coalesce(least(s.until, life.ended), 'infinity') > greatest(s.since, life.begun)
      order by 4 nulls first, s.user_id, s.key_id nulls first limit 10000";
 
 impl AuditRepository {

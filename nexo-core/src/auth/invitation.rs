@@ -77,13 +77,14 @@ impl Authenticator {
             Some(user) => (user, None),
             None => (Id::new(), Some(self.newcomer(accept, found.get(0)).await?)),
         };
-        let (known, shown) = match new {
-            Some(_) => (None, Shown::default()),
+        let has_factor = new.is_none() && found.get(8);
+        let (known, shown, of_code) = match new {
+            Some(_) => (None, Shown::default(), None),
             None => {
                 let known = self.verified(accept, user, found.get(6), &attempt, peer).await?;
                 let (factor, code) = (second_factor::stored(found, 8), accept.code.as_deref());
                 let shown = self.shown(user, factor.as_ref(), code, &attempt, peer).await?;
-                (Some(known), shown)
+                (Some(known), shown.0, shown.1)
             }
         };
         let hash = new.as_ref().map(|new| &new.hash).or(known.as_ref()).expect("one of the two");
@@ -95,7 +96,7 @@ impl Authenticator {
         let add: Option<[&(dyn ToSql + Sync); 4]> = new
             .as_ref()
             .map(|it| -> [&(dyn ToSql + Sync); 4] { [&user, &it.email, &it.name, &it.hash] });
-        let still: [&(dyn ToSql + Sync); 2] = [&user, hash];
+        let still: [&(dyn ToSql + Sync); 3] = [&user, hash, &has_factor];
         let who = match &add {
             Some(add) => Call { sql: ADD_USER, params: add, plan: Once },
             None => Call { sql: STILL_VERIFIED, params: &still, plan: Once },
@@ -122,6 +123,7 @@ impl Authenticator {
         let rows = self.identity().run(Mode::Write, sight, calls).await;
         let rows = rows.map_err(explain)?;
         let joined = rows[7].first().ok_or_else(refused)?;
+        self.forgive(of_code).await;
         let user = match add {
             Some(_) => row_user(&rows[3][0], 0),
             None => row_user(found, 1),

@@ -30,12 +30,13 @@ const FIND_USER: &str = concat!(
     second_factor!("u"),
     " from nexo.users u where u.email = $1"
 );
-/// Holds the password as it was verified until the session is there, so that a
-/// change of it either prevents the session or ends it. Fails with the
-/// logarithm of zero if it was changed already, and with it everything that is
-/// sent in the same flush.
+/// Holds the password as it was verified, and whether a code was asked for, until
+/// the session is there, so that a change of it either prevents the session or
+/// ends it. Fails with the logarithm of zero if it was changed already, and with
+/// it everything that is sent in the same flush.
 pub(super) const STILL_VERIFIED: &str = "with still as (
-         select from nexo.users where id = $1 and password_hash = $2 for share)
+         select from nexo.users where id = $1 and password_hash = $2 and (second_factor_at is not null) = $3
+         for share)
      select ln(count(*)) from still";
 const REHASH: &str = "update nexo.users set password_hash = $3
      where id = $1 and password_hash = $2 and $3::text is not null";
@@ -133,15 +134,16 @@ impl Authenticator {
             self.tell_failure(user, None, &attempt, peer).await?;
             return Err(wrong());
         };
+        let has_factor = factor.is_some();
         let shown = self.shown(user.id, factor.as_ref(), request.code.as_deref(), &attempt, peer);
-        let shown = shown.await?;
+        let (shown, of_code) = shown.await?;
         let taken = shown.params(&user.id);
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
         let start = Start::new(self, user.id, request.account_id, peer)?;
         let calls = [
             Shown::call(&taken),
-            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified], plan: Once },
+            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified, &has_factor], plan: Once },
             Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed], plan: Once },
             Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
@@ -159,6 +161,7 @@ impl Authenticator {
         })?;
         // There is none of an account that the user is no member of.
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(wrong)?;
+        self.forgive(of_code).await;
         start.finish(self, user, account)
     }
 
@@ -200,8 +203,10 @@ impl Authenticator {
         self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await.map(drop)
     }
 
-    /// What of a code is to be taken by whoever has shown the password. A wrong
-    /// one is told like a wrong password; the attempt stays counted.
+    /// What of a code is to be taken by whoever has shown the password, and the
+    /// attempt at it: codes are counted apart, so that nothing which forgives
+    /// wrong passwords forgives wrong codes. A wrong one is told like a wrong
+    /// password.
     pub(super) async fn shown(
         &self,
         user: Id<User>,
@@ -209,13 +214,34 @@ impl Authenticator {
         code: Option<&str>,
         attempt: &Attempt,
         peer: &Peer,
-    ) -> Result<Shown> {
+    ) -> Result<(Shown, Option<Attempt>)> {
+        if factor.is_none() || code.is_none() {
+            return Ok((second_factor::asked(factor, code)?, None));
+        }
+        let of_code = second_factor::attempt(user, peer);
+        let params = of_code.params();
+        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
+        Attempt::judge(&rows)?;
         match second_factor::asked(factor, code) {
-            Err(error) if error.code() == ErrorCode::InvalidCode => {
+            Ok(shown) => Ok((shown, Some(of_code))),
+            Err(error) => {
                 self.tell_failure(user, None, attempt, peer).await?;
                 Err(error)
             }
-            shown => shown,
+        }
+    }
+
+    /// A code was right.
+    pub(super) async fn forgive(&self, of_code: Option<Attempt>) {
+        let Some(attempt) = of_code else { return };
+        let calls = [
+            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
+            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
+            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+        ];
+        // Who is logged in is logged in.
+        if let Err(error) = self.identity().run(Mode::Write, Sight::NONE, &calls).await {
+            tracing::warn!(%error, "a right code is counted as a wrong one");
         }
     }
 

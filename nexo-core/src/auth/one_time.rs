@@ -13,8 +13,8 @@ use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{
-    ErrorCode, ForgotPassword, Id, Invite, MailedToken, ResetPassword, User, VerifyEmail,
-    normalize_email,
+    ErrorCode, ForgotPassword, Id, Invite, MailedToken, Permission, ResetPassword, User, Validate,
+    VerifyEmail, normalize_email,
 };
 use crate::tenant::{Peer, TenantScope};
 
@@ -48,10 +48,17 @@ const USE: &str = "with used as (
          where user_id = $1 and purpose = $2 and token_hash = $3 and expires_at > now() returning purpose)
      select 1 / count(*) from used";
 
-/// Whoever got the token has the address too.
+/// Whoever got the token has the address too. A second factor that was set up before
+/// anybody had shown that goes: it may be that of somebody who took the address.
 const SET_PASSWORD: &str = "update nexo.users
-     set password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now())
+     set password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now()),
+         second_factor_secret = case when email_verified_at is not null then second_factor_secret end,
+         second_factor_at = case when email_verified_at is not null then second_factor_at end,
+         recovery_codes = case when email_verified_at is not null then recovery_codes else '{}' end
      where id = $1";
+/// With a new password, or a second factor, what was mailed before sets none any more.
+pub(super) const FORGET_RESET: &str =
+    "delete from nexo.one_time_tokens where user_id = $1 and purpose = 'password_reset'";
 const SET_VERIFIED: &str =
     "update nexo.users set email_verified_at = coalesce(email_verified_at, now()) where id = $1";
 const END_ALL_SESSIONS: &str =
@@ -75,11 +82,15 @@ impl Authenticator {
     /// Whether an invitation to this address may be mailed.
     ///
     /// # Errors
-    /// As [`admit_password_reset`](Self::admit_password_reset).
+    /// `too_many_requests`; `forbidden` to whoever may not invite.
     pub async fn admit_invitation_mail(&self, scope: &TenantScope, invite: &Invite) -> Result<()> {
+        // Whoever may not invite is not to use up what others may.
+        invite.validate().map_err(Error::invalid)?;
+        scope.require(Permission::MemberManage.into())?;
+        scope.require_session()?;
         let peer = scope.peer().cloned().unwrap_or_default();
-        let email = normalize_email(&invite.email).replace('\0', "");
-        let attempt = Attempt::at_mail(&format!("invitation of {email}"), &peer);
+        let (account, email) = (scope.account_id(), normalize_email(&invite.email));
+        let attempt = Attempt::at_mail(&format!("invitation of {email} to {account}"), &peer);
         let params = attempt.params();
         let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
         Attempt::judge(&rows)
@@ -164,12 +175,16 @@ impl Authenticator {
     /// The same for somebody who has just become a user.
     ///
     /// # Errors
-    /// `unavailable`.
+    /// `too_many_requests` when many have from there.
     pub async fn issue_first_email_verification(
         &self,
         user: &User,
         peer: &Peer,
     ) -> Result<MailedToken> {
+        let attempt = Attempt::at_mail(&format!("verification of {}", user.id), peer);
+        let params = attempt.params();
+        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
+        Attempt::judge(&rows)?;
         self.mail_verification(user.id, user.email.clone(), user.name.clone(), peer).await
     }
 

@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_account, row_user};
 use super::login::HOLD_MEMBERSHIPS;
+use super::one_time::FORGET_RESET;
 use super::second_factor::second_factor;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
@@ -18,7 +19,7 @@ use crate::people::read_role;
 use crate::tenant::TenantScope;
 
 /// `$1` user, `$2` account.
-const READ: &str = "select u.id, u.email, u.name, u.created_at, u.email_verified_at, a.id, a.name, m.role, m.role_id, m.permissions
+const READ: &str = "select u.id, u.email, u.name, u.created_at, u.email_verified_at, a.id, a.name, m.role, m.role_id, nexo.session_permissions(m)
      from nexo.users u join nexo.memberships m on m.user_id = u.id join nexo.accounts a on a.id = m.account_id
      where u.id = $1 and a.id = $2";
 const CHANGE: &str =
@@ -106,6 +107,7 @@ impl Authenticator {
                 params: &[&user, &scope.session_id(), &hash],
                 plan: Once,
             },
+            Call { sql: FORGET_RESET, params: &[&user], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },

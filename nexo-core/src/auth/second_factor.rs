@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::Authenticator;
 use super::login::{HOLD_MEMBERSHIPS, is_power_of_zero};
+use super::one_time::FORGET_RESET;
 use super::profile::Reauthenticated;
 use super::throttle;
 use super::totp::{self, Code, SecondFactor};
@@ -40,15 +41,17 @@ const READ_FACTOR: &str =
 /// Not over one that is asked for already. `$1` user, `$2` secret.
 const SET_SECRET: &str = "update nexo.users set second_factor_secret = $2, second_factor_step = 0
      where id = $1 and second_factor_at is null returning email";
-/// Only of the secret that the code was of. `$1` user, `$2` secret, `$3` step, `$4` hashes.
-const CONFIRM: &str = "update nexo.users
-     set second_factor_at = now(), second_factor_step = $3, recovery_codes = $4
-     where id = $1 and second_factor_at is null and second_factor_secret = $2 returning id";
+/// Only of the secret that the code was of; fails with a power of zero when it is
+/// another by now, or confirmed. `$1` user, `$2` secret, `$3` step, `$4` hashes.
+const CONFIRM: &str = "with confirmed as (
+         update nexo.users set second_factor_at = now(), second_factor_step = $3, recovery_codes = $4
+         where id = $1 and second_factor_at is null and second_factor_secret = $2 returning id)
+     select power((select count(*) from confirmed)::float8, -1)";
 const SET_RECOVERY_CODES: &str =
     "update nexo.users set recovery_codes = $2 where id = $1 and second_factor_at is not null";
 const REQUIRED_BY: &str =
     "select a.name from nexo.memberships m join nexo.accounts a on a.id = m.account_id
-     where m.user_id = $1 and m.second_factor_required order by m.created_at limit 1";
+     where m.user_id = $1 and m.second_factor_required and m.disabled_at is null order by m.created_at limit 1";
 const REMOVE: &str = "update nexo.users
      set second_factor_secret = null, second_factor_at = null, second_factor_step = 0, recovery_codes = '{}'
      where id = $1 returning id";
@@ -167,7 +170,7 @@ impl Authenticator {
         confirm: &ConfirmSecondFactor,
     ) -> Result<RecoveryCodes> {
         let user = scope.user_id().ok_or_else(Error::session_ended)?;
-        let attempt = Self::code_attempt(scope, user);
+        let attempt = attempt_in(scope, user);
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
         let read: [&(dyn ToSql + Sync); 1] = [&user];
@@ -190,14 +193,13 @@ impl Authenticator {
             Call { sql: CONFIRM, params: &confirmed, plan: Once },
             Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
             Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id()], plan: Once },
+            Call { sql: FORGET_RESET, params: &[&user], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
             Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
             Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
         ];
-        let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
-        if rows[0].is_empty() {
-            return Err(already());
-        }
+        let done = self.identity().run_alive(Mode::Write, scope, &calls).await;
+        done.map_err(|error| if is_power_of_zero(&error) { already() } else { error })?;
         Ok(RecoveryCodes { recovery_codes: codes })
     }
 
@@ -271,11 +273,18 @@ impl Authenticator {
             .ok_or_else(|| Error::new(ErrorCode::Conflict, "there is no second factor"))?;
         // Counted apart: whoever has the password must not be able to forgive
         // themselves wrong codes by it.
-        let of_code = Self::code_attempt(scope, user);
+        let of_code = attempt_in(scope, user);
         let counting = of_code.params();
         let rows = self.identity().run_alive(Mode::Write, scope, &counting.calls()).await?;
         throttle::Attempt::judge(&rows)?;
-        let shown = asked(Some(&factor), Some(&proof.code))?;
+        let shown = match asked(Some(&factor), Some(&proof.code)) {
+            Ok(shown) => shown,
+            Err(wrong) => {
+                let peer = scope.peer().cloned().unwrap_or_default();
+                self.tell_failure(user, Some(scope.account_id()), &of_code, &peer).await?;
+                return Err(wrong);
+            }
+        };
         let taken = shown.params(&user);
         let mut all: Vec<&(dyn ToSql + Sync)> = vec![&user];
         all.extend_from_slice(params);
@@ -291,12 +300,15 @@ impl Authenticator {
         ];
         self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop).map_err(explain)
     }
+}
 
-    /// An attempt at a code by somebody who is logged in.
-    fn code_attempt(scope: &TenantScope, user: Id<User>) -> throttle::Attempt {
-        let peer = scope.peer().cloned().unwrap_or_default();
-        throttle::Attempt::new(&format!("code of {user:?}"), &peer)
-    }
+/// An attempt at a code: counted by the user, whatever asks for it.
+pub(super) fn attempt(user: Id<User>, peer: &Peer) -> throttle::Attempt {
+    throttle::Attempt::new(&format!("code of {user:?}"), peer)
+}
+
+fn attempt_in(scope: &TenantScope, user: Id<User>) -> throttle::Attempt {
+    attempt(user, &scope.peer().cloned().unwrap_or_default())
 }
 
 /// A failure of a flush that takes a code.

@@ -54,13 +54,14 @@ impl SettingsRepository {
     /// but set it up.
     ///
     /// # Errors
-    /// `forbidden` without `account:admin`; `conflict` when the scope's own user
+    /// `forbidden` without `account:admin` and to an API key; `conflict` when the scope's own user
     /// would be the first to be shut out.
     pub async fn patch(
         &self,
         scope: &TenantScope,
         patch: &AccountSettingsPatch,
     ) -> Result<AccountSettings> {
+        super::in_session(&self.database, scope).await?;
         let who = scope.user_id();
         let params: [&(dyn ToSql + Sync); 2] = [&patch.second_factor_required, &who];
         let access = Access::write_in_turn(Permission::AccountAdmin);

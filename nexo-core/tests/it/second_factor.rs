@@ -6,8 +6,8 @@ use aws_lc_rs::hmac;
 use nexo_core::model::{
     AcceptInvitation, AccountSettings, AccountSettingsPatch, AuditAction, AuditParams, AuthTokens,
     BuiltInRole, Client, ConfirmSecondFactor, ErrorCode, ForgotPassword, Invite, LoginRequest,
-    NewApiKey, NewClient, Permission, RefreshRequest, ResetPassword, SecondFactorProof,
-    SetUpSecondFactor,
+    NewApiKey, NewClient, PasswordChange, Permission, RefreshRequest, ResetPassword,
+    SecondFactorProof, SetUpSecondFactor,
 };
 use nexo_core::testing::{PASSWORD, Tenant, TestDatabase};
 use nexo_core::{AuthConfig, Authenticator, Database, Peer, Result, TenantScope};
@@ -200,6 +200,8 @@ async fn a5_guessing_codes_is_throttled() {
     assert!(codes.contains(&ErrorCode::TooManyRequests), "{codes:?}");
     assert_eq!(world.refused(Some(&app.code(1))).await, ErrorCode::TooManyRequests);
     // And so is guessing them with a session, whatever the password forgives.
+    let superuser = world.test.superuser().await;
+    superuser.batch_execute("delete from nexo.login_attempts").await.expect("forgotten");
     let mut codes = Vec::new();
     let set_up = SetUpSecondFactor { password: PASSWORD.to_owned() };
     for guess in 0..13 {
@@ -252,7 +254,12 @@ async fn no_way_in_goes_around_it() {
     let accepted =
         world.auth.accept_invitation(&accept(Some(&app.code(1))), &Peer::default()).await;
     accepted.expect("with the code");
-    // A new password.
+    // A new password, of somebody who is known to have the address.
+    let superuser = world.test.superuser().await;
+    superuser
+        .batch_execute("update nexo.users set email_verified_at = now()")
+        .await
+        .expect("shown");
     let forgot = ForgotPassword { email: world.owner.email.clone() };
     let mailed = world.auth.issue_password_reset(&forgot, &Peer::default()).await.expect("issued");
     let token = mailed.expect("a user").token;
@@ -375,7 +382,8 @@ async fn a10_an_account_asks_for_it() {
             ErrorCode::SecondFactorMissing
         );
     }
-    // Nothing but the one thing that helps.
+    // Nothing but the one thing that helps, or to leave.
+    world.database.members().leave(&joined.scope).await.expect("left");
     world.auth.profile(&held).await.expect("who am I");
     let set_up = SetUpSecondFactor { password: PASSWORD.to_owned() };
     let told = world.auth.set_up_second_factor(&held, &set_up).await.expect("set up");
@@ -433,4 +441,70 @@ async fn p2_the_database_holds_back_too() {
     }
     let undo = "update nexo.account_settings set second_factor_required = false";
     assert_eq!(app.execute(undo, &[]).await.expect("nothing"), 0);
+}
+
+/// A11: of an address that somebody took, whoever gets its mail gets everything: a
+/// factor from before goes with the password.
+#[tokio::test]
+async fn a11_whoever_has_the_address_gets_it_back() {
+    let world = World::create().await;
+    let (_, _, codes) = world.set_up().await;
+    let forgot = ForgotPassword { email: world.owner.email.clone() };
+    let reset = async || {
+        let mailed =
+            world.auth.issue_password_reset(&forgot, &Peer::default()).await.expect("issued");
+        let token = mailed.expect("a user").token;
+        let reset = ResetPassword { token, password: PASSWORD.to_owned() };
+        world.auth.reset_password(&reset, &Peer::default()).await
+    };
+    reset().await.expect("reset");
+    world.login(None).await.expect("the password alone");
+    assert_eq!(
+        world.login(Some(&codes[0])).await.map(drop).ok(),
+        Some(()),
+        "and no code is asked for"
+    );
+
+    // What was mailed before sets no password over a factor, or a newer password.
+    let mailed = world.auth.issue_password_reset(&forgot, &Peer::default()).await.expect("issued");
+    let scope = world.auth.verify(&world.login(None).await.expect("logs in").access_token).await;
+    let scope = scope.expect("verifies");
+    let change = PasswordChange {
+        current_password: PASSWORD.to_owned(),
+        new_password: "another long enough phrase".to_owned(),
+    };
+    world.auth.change_password(&scope, &change).await.expect("changed");
+    let late =
+        ResetPassword { token: mailed.expect("a user").token, password: PASSWORD.to_owned() };
+    let refused = world.auth.reset_password(&late, &Peer::default()).await.expect_err("late");
+    assert_eq!(refused.code(), ErrorCode::InvalidToken);
+}
+
+/// F10: a log-in that is under way while a factor is confirmed gets no session.
+#[tokio::test]
+async fn f10_a_log_in_under_way_does_not_get_past_it() {
+    let world = World::create().await;
+    let set_up = SetUpSecondFactor { password: PASSWORD.to_owned() };
+    let told = world.auth.set_up_second_factor(&world.owner.scope, &set_up).await.expect("set up");
+    let holder = world.test.superuser().await;
+    // Whoever logs in has read that there is none, and waits for the row.
+    holder.batch_execute("begin; select from nexo.users for update").await.expect("held");
+    let confirming = async {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        loop {
+            holder.batch_execute("select pg_stat_clear_snapshot()").await.expect("cleared");
+            let seen: i64 = holder.query_one(waiting, &[]).await.expect("counted").get(0);
+            if seen > 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let on = "update nexo.users set second_factor_at = now(); commit";
+        holder.batch_execute(on).await.expect("confirmed");
+    };
+    let (login, ()) = tokio::join!(world.login(None), confirming);
+    assert_eq!(login.expect_err("no code").code(), ErrorCode::InvalidCredentials);
+    assert_eq!(world.refused(None).await, ErrorCode::SecondFactorRequired);
+    drop(told);
 }

@@ -33,7 +33,7 @@ impl Letter {
                 "It works once, for {good_for}. If it was not you, do nothing: nothing has changed."
             ),
             to: mailed.email,
-            name: Some(mailed.name),
+            name: Some(plain(&mailed.name)).filter(|name| !name.is_empty()),
             token: mailed.token,
         }
     }
@@ -47,7 +47,7 @@ impl Letter {
             page: "verify-email",
             closing: format!("It works once, for {good_for}. If it was not you, do nothing."),
             to: mailed.email,
-            name: Some(mailed.name),
+            name: Some(plain(&mailed.name)).filter(|name| !name.is_empty()),
             token: mailed.token,
         }
     }
@@ -78,7 +78,7 @@ impl Letter {
     /// none writes it to a log.
     pub(super) fn text(&self, public_url: Option<&str>) -> String {
         let hello = match &self.name {
-            Some(name) => format!("Hello {},", plain(name)),
+            Some(name) => format!("Hello {name},"),
             None => "Hello,".to_owned(),
         };
         let show = match public_url {

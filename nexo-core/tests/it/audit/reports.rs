@@ -117,6 +117,55 @@ async fn whoever_was_there_before_the_log_is_told_too() {
     assert_eq!((always.since, always.until.is_some()), (None, true), "for longer than is told");
 }
 
+/// Whoever was there before the log, went and came again could read it twice; and
+/// a key that has expired does not begin again with its member's rights.
+#[tokio::test]
+async fn what_came_and_went_is_told_as_it_was() {
+    let world = World::create().await;
+    let (owner, members) = (&world.owner.scope, world.database.members());
+    let viewer = world.join(BuiltInRole::Viewer).await;
+    let user = viewer.scope.user_id().expect("a user");
+    let admin = world.join(BuiltInRole::Admin).await;
+    let key = NewApiKey::named("x", Permission::ClientRead);
+    let key = world.database.api_keys().create(&admin.scope, &key).await.expect("made").key;
+    let record = world.client("Acme").await;
+    let superuser = world.test.superuser().await;
+    let before = "delete from nexo.audit_log where subject = 'members';
+         update nexo.api_keys set expires_at = clock_timestamp();
+         update nexo.audit_log set after = jsonb_set(after, '{expires_at}', to_jsonb(clock_timestamp()))
+         where subject = 'api_keys'";
+    superuser.batch_execute(before).await.expect("as if it began now");
+    members.remove(owner, user).await.expect("removed");
+    let invite = Invite { email: viewer.email.clone(), role: BuiltInRole::Viewer.into() };
+    let invited = world.database.invitations().create(owner, &invite).await.expect("invited");
+    let accept = AcceptInvitation {
+        token: invited.token,
+        password: PASSWORD.to_owned(),
+        name: None,
+        code: None,
+    };
+    world.authenticator.accept_invitation(&accept, &peer()).await.expect("accepted");
+    let nothing = NewRole { name: "Nothing".into(), ..NewRole::default() };
+    let nothing = world.database.roles().create(owner, &nothing, None).await.expect("made");
+    let nothing = nothing.into_inner();
+    let admin = admin.scope.user_id().expect("a user");
+    for role in [nothing.id.into(), nexo_core::model::RoleRef::from(BuiltInRole::Admin)] {
+        members.patch(owner, admin, &MemberPatch::role(role)).await.expect("patched");
+    }
+
+    let all = world.access(record.id).await;
+    let [before, after] = &own(&all, &viewer)[..] else { panic!("{all:?}") };
+    assert!(before.until.is_some() && before.until < after.since && after.until.is_none());
+    let by_key: Vec<_> = all.iter().filter(|it| it.key_id == Some(key.id)).collect();
+    assert_eq!(by_key.len(), 1, "{by_key:?}");
+    for span in &all {
+        assert!(
+            span.until.is_none() || span.since.is_none() || span.since < span.until,
+            "{span:?}"
+        );
+    }
+}
+
 /// P1, P2: what is told of a record takes the right to read it, and is of the own
 /// account.
 #[tokio::test]
