@@ -4,7 +4,7 @@
 use std::io;
 
 use nexo_core::model::ForgotPassword;
-use nexo_core::{Authenticator, Error, Peer};
+use nexo_core::{Authenticator, Error};
 
 use crate::config::{ResetPasswordArgs, Settings};
 use crate::embedded::Embedded;
@@ -52,11 +52,11 @@ pub(crate) async fn password(
     authenticator: &Authenticator,
     of: ForgotPassword,
 ) -> Result<(), RecoverError> {
-    let issued = authenticator.issue_password_reset(&of, &Peer::default()).await?;
-    let issued = issued.ok_or_else(|| RecoverError::Nobody(of.email.clone()))?;
+    let token = authenticator.hand_out_password_reset(&of).await?;
+    let token = token.ok_or_else(|| RecoverError::Nobody(of.email.clone()))?;
     match &settings.public_url {
-        Some(url) => print(&format!("{url}/reset-password#{}\n", issued.token)),
-        None => print(&format!("{}\n", issued.token)),
+        Some(url) => print(&format!("{url}/reset-password#{token}\n")),
+        None => print(&format!("{token}\n")),
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{AuditEntry, AuditPage, AuditParams, AuditTopic, Id, Permission, Permissions};
-use crate::repo::{Table, checked_limit};
+use crate::repo::{Table, checked_limit, registered, unknown};
 use crate::tenant::TenantScope;
 
 pub use file::AuditFile;
@@ -46,7 +46,7 @@ macro_rules! list {
 const LIST: &str = list!("");
 /// Written as the indexes are.
 const LIST_PERMISSIONS: &str =
-    list!(" and e.subject in ('members', 'roles', 'invitations', 'api_keys')");
+    list!(" and e.subject in ('members', 'roles', 'invitations', 'api_keys', 'settings')");
 const LIST_SIGN_IN_FAILURES: &str = list!(" and e.action in ('fail_login', 'token_reuse')");
 
 /// Planned for what is asked for: each filter has an index of its own.
@@ -81,8 +81,8 @@ impl AuditRepository {
     /// read too.
     ///
     /// # Errors
-    /// `invalid_query` for a limit out of range; `forbidden` without
-    /// `audit:read`.
+    /// `invalid_query` for a limit out of range and a subject that there is not;
+    /// `forbidden` without `audit:read`.
     pub async fn list(&self, scope: &TenantScope, params: &AuditParams) -> Result<AuditPage> {
         self.page(scope, params, Permission::AuditRead.into(), &[]).await.map(|(page, _)| page)
     }
@@ -126,6 +126,9 @@ impl AuditRepository {
         others: &[Call<'_>],
     ) -> Result<(AuditPage, Vec<Vec<Row>>)> {
         let limit = checked_limit(params.limit)?;
+        if let Some(subject) = &params.subject {
+            check_subject(subject)?;
+        }
         let (from, to) = (params.from.map(first_id), params.to.map(first_id));
         let fetch = i64::from(limit) + 1;
         let asked: [&(dyn ToSql + Sync); 8] = [
@@ -156,6 +159,29 @@ impl AuditRepository {
     }
 }
 
+/// What has entries besides records.
+const OTHERS: [&str; 9] = [
+    "api_keys",
+    "imports",
+    "invitations",
+    "members",
+    "requests",
+    "roles",
+    "sessions",
+    "settings",
+    "users",
+];
+
+/// Refuses what no entry is about, which would look as if nothing had happened.
+fn check_subject(subject: &str) -> Result<()> {
+    let mut known: Vec<&str> = registered().iter().map(|table| table.collection).collect();
+    known.extend(OTHERS);
+    if known.contains(&subject) {
+        return Ok(());
+    }
+    Err(unknown("subject", subject, &known, ""))
+}
+
 /// The first id that an entry of this time can have, as `nexo.time_ordered_id`
 /// makes them: milliseconds, and the rest in 4096ths of one.
 fn first_id(at: Timestamp) -> Uuid {
@@ -166,7 +192,7 @@ fn first_id(at: Timestamp) -> Uuid {
 
 fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
     let object = |value: Option<Value>| match value {
-        Some(Value::Object(fields)) => Some(fields),
+        Some(Value::Object(fields)) => Some(fields.into_iter().map(readable).collect()),
         _ => None,
     };
     Ok(AuditEntry {
@@ -186,6 +212,16 @@ fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
         before: object(row.try_get(12)?),
         after: object(row.try_get(13)?),
     })
+}
+
+/// Permissions are kept as their mask, and told by their names.
+fn readable((field, value): (String, Value)) -> (String, Value) {
+    let mask = value.as_i64().filter(|_| field == "permissions" || field == "effective");
+    let value = match mask {
+        Some(mask) => Permissions::from_bits(mask).iter().map(Permission::as_str).collect(),
+        None => value,
+    };
+    (field, value)
 }
 
 impl fmt::Debug for AuditRepository {

@@ -9,7 +9,7 @@ use super::login::{
 };
 use super::second_factor::{self, Shown, second_factor};
 use super::secret::{Kind, OpaqueToken};
-use super::throttle::{self, Attempt};
+use super::throttle::{self, Attempt, Forgiven};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
@@ -103,27 +103,33 @@ impl Authenticator {
         };
         // A user's row is held by others too; somebody new is nobody's yet.
         let shows_address = new.is_some() && found.get(7);
-        let calls = [
-            Call { sql: ONE_AFTER_THE_OTHER, params: &[&account], plan: Once },
+        let (of_account, opened): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) =
+            ([&account], [&start.user, &start.session]);
+        let verify: [&(dyn ToSql + Sync); 2] = [&user, &shows_address];
+        let (forgiven, code_forgiven) =
+            (attempt.forgiven(), of_code.as_ref().map(Attempt::forgiven));
+        let [here, anywhere, network] = forgiven.calls();
+        let mut calls = vec![
+            Call { sql: ONE_AFTER_THE_OTHER, params: &of_account, plan: Once },
             Call { sql: MARK, params: &find, plan: Once },
             Shown::call(&taken),
             who,
             Call { sql: JOIN, params: &join, plan: Once },
             Call { sql: ADD_SESSION, params: &session, plan: Once },
             Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
-            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
-            Call { sql: SET_VERIFIED, params: &[&user, &shows_address], plan: Once },
-            Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
-            // The last two are of attempts, of which somebody new has made none.
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &opened, plan: Once },
+            Call { sql: SET_VERIFIED, params: &verify, plan: Once },
+            Call { sql: throttle::KNOWN, ..here },
         ];
+        // Somebody new has made no attempt.
+        if add.is_none() {
+            calls.extend([anywhere, network]);
+            calls.extend(code_forgiven.iter().flat_map(Forgiven::calls));
+        }
         let sight = Sight { account: Some(account), ..Sight::of(user, peer) };
-        let calls = if add.is_some() { &calls[..calls.len() - 2] } else { &calls[..] };
-        let rows = self.identity().run(Mode::Write, sight, calls).await;
+        let rows = self.identity().run(Mode::Write, sight, &calls).await;
         let rows = rows.map_err(explain)?;
         let joined = rows[7].first().ok_or_else(refused)?;
-        self.forgive(of_code).await;
         let user = match add {
             Some(_) => row_user(&rows[3][0], 0),
             None => row_user(found, 1),
@@ -156,15 +162,13 @@ impl Authenticator {
         peer: &Peer,
     ) -> Result<String> {
         let place = self.passwords().reserve()?;
-        let params = attempt.params();
-        let counted = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
-        Attempt::judge(&counted)?;
+        self.count(attempt).await?;
         let verdict =
             self.passwords().verify(place, &accept.password, Some(stored.clone())).await?;
         if verdict.matches {
             return Ok(stored);
         }
-        self.tell_failure(user, None, attempt, peer).await?;
+        self.tell_failure("password", user, None, attempt, peer).await?;
         Err(wrong_password())
     }
 }

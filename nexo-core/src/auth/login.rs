@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::authenticator::{Authenticator, row_user};
 use super::second_factor::{self, Shown, second_factor};
 use super::secret::RefreshToken;
-use super::throttle::{self, Attempt};
+use super::throttle::{self, Attempt, Forgiven};
 use super::totp::SecondFactor;
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
@@ -66,10 +66,11 @@ const FORGET_OLD: &str = "delete from nexo.sessions
 
 /// Something is written whether or not there is such a user, so that both take
 /// as long. `$1` user, `$2` the attempt, `$3` request, `$4` address, `$5` agent,
-/// `$6` the only account to tell, or null for all of the user's.
+/// `$6` the only account to tell, or null for all of the user's, `$7` what was wrong.
 const TELL_FAILURE: &str = "with told as (
-         insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent)
-         select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $3, $4, $5
+         insert into nexo.audit_log (account_id, action, subject, record_id, user_id, request_id, ip, user_agent, after)
+         select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $3, $4, $5,
+             jsonb_build_object('for', $7::text)
          from nexo.memberships m where m.user_id = $1 and ($6::uuid is null or m.account_id = $6))
      update nexo.login_attempts set last_at = last_at where key = $2";
 
@@ -131,7 +132,7 @@ impl Authenticator {
         let user = found.as_ref().map_or_else(Id::new, |found| found.user.id);
         let verdict = self.passwords().verify(place, &request.password, stored).await?;
         let Some(Found { user, hash: verified, factor }) = found.filter(|_| verdict.matches) else {
-            self.tell_failure(user, None, &attempt, peer).await?;
+            self.tell_failure("password", user, None, &attempt, peer).await?;
             return Err(wrong());
         };
         let has_factor = factor.is_some();
@@ -141,19 +142,31 @@ impl Authenticator {
         let hash = verdict.rehashed.as_ref().unwrap_or(&verified);
 
         let start = Start::new(self, user.id, request.account_id, peer)?;
-        let calls = [
+        let still: [&(dyn ToSql + Sync); 3] = [&user.id, &verified, &has_factor];
+        let rehash: [&(dyn ToSql + Sync); 3] = [&user.id, &verified, &verdict.rehashed];
+        let (session, refresh) = (start.session_params(hash), start.token_params());
+        let (of_user, opened): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) =
+            ([&user.id], [&start.user, &start.session]);
+        let (forgiven, code_forgiven) =
+            (attempt.forgiven(), of_code.as_ref().map(Attempt::forgiven));
+        // From here the user is known: that is kept in place of being forgotten.
+        let [known, anywhere, network] = forgiven.calls();
+        let mut calls = vec![
             Shown::call(&taken),
-            Call { sql: STILL_VERIFIED, params: &[&user.id, &verified, &has_factor], plan: Once },
-            Call { sql: REHASH, params: &[&user.id, &verified, &verdict.rehashed], plan: Once },
-            Call { sql: throttle::KNOWN, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-            Call { sql: ADD_SESSION, params: &start.session_params(hash), plan: Once },
-            Call { sql: ADD_REFRESH_TOKEN, params: &start.token_params(), plan: Once },
-            // After the membership is held, as by those who change it.
-            Call { sql: FORGET_OLD, params: &[&user.id], plan: Once },
-            Call { sql: FIND_ACCOUNT, params: &[&start.user, &start.session], plan: Once },
+            Call { sql: STILL_VERIFIED, params: &still, plan: Once },
+            Call { sql: REHASH, params: &rehash, plan: Once },
+            Call { sql: throttle::KNOWN, ..known },
+            anywhere,
+            network,
         ];
+        calls.extend(code_forgiven.iter().flat_map(Forgiven::calls));
+        calls.extend([
+            Call { sql: ADD_SESSION, params: &session, plan: Once },
+            Call { sql: ADD_REFRESH_TOKEN, params: &refresh, plan: Once },
+            // After the membership is held, as by those who change it.
+            Call { sql: FORGET_OLD, params: &of_user, plan: Once },
+            Call { sql: FIND_ACCOUNT, params: &opened, plan: Once },
+        ]);
         let rows = self.identity().run(Mode::Write, Sight::of(user.id, peer), &calls).await;
         let rows = rows.map_err(|error| match error {
             error if is_logarithm_of_zero(&error) => wrong(),
@@ -161,7 +174,6 @@ impl Authenticator {
         })?;
         // There is none of an account that the user is no member of.
         let account = rows.last().and_then(|rows| rows.first()).ok_or_else(wrong)?;
-        self.forgive(of_code).await;
         start.finish(self, user, account)
     }
 
@@ -188,17 +200,19 @@ impl Authenticator {
         self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop)
     }
 
-    /// Tells the audit log of each account of the user, if there is one.
+    /// Tells the audit log of each account of the user, if there is one, what was
+    /// wrong.
     pub(super) async fn tell_failure(
         &self,
+        what: &str,
         user: Id<User>,
         account: Option<Id<Account>>,
         attempt: &Attempt,
         peer: &Peer,
     ) -> Result<()> {
         let (request, ip, agent) = (peer.request_text(), peer.ip_text(), peer.agent_text());
-        let params: [&(dyn ToSql + Sync); 6] =
-            [&user, &attempt.here, &request, &ip, &agent, &account];
+        let params: [&(dyn ToSql + Sync); 7] =
+            [&user, &attempt.here, &request, &ip, &agent, &account, &what];
         let calls = [Call { sql: TELL_FAILURE, params: &params, plan: Once }];
         self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await.map(drop)
     }
@@ -219,29 +233,13 @@ impl Authenticator {
             return Ok((second_factor::asked(factor, code)?, None));
         }
         let of_code = second_factor::attempt(user, peer);
-        let params = of_code.params();
-        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
-        Attempt::judge(&rows)?;
+        self.count(&of_code).await?;
         match second_factor::asked(factor, code) {
             Ok(shown) => Ok((shown, Some(of_code))),
             Err(error) => {
-                self.tell_failure(user, None, attempt, peer).await?;
+                self.tell_failure("code", user, None, attempt, peer).await?;
                 Err(error)
             }
-        }
-    }
-
-    /// A code was right.
-    pub(super) async fn forgive(&self, of_code: Option<Attempt>) {
-        let Some(attempt) = of_code else { return };
-        let calls = [
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-        ];
-        // Who is logged in is logged in.
-        if let Err(error) = self.identity().run(Mode::Write, Sight::NONE, &calls).await {
-            tracing::warn!(%error, "a right code is counted as a wrong one");
         }
     }
 

@@ -13,8 +13,8 @@ use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{
-    ErrorCode, ForgotPassword, Id, Invite, MailedToken, Permission, ResetPassword, User, Validate,
-    VerifyEmail, normalize_email,
+    ErrorCode, ForgotPassword, Id, Invite, MailedToken, ResetPassword, User, VerifyEmail,
+    normalize_email,
 };
 use crate::tenant::{Peer, TenantScope};
 
@@ -30,15 +30,17 @@ const FIND: &str =
     "select email, name, email_verified_at is not null from nexo.users where id = $1";
 
 /// In place of the one before. `$1` user, `$2` purpose, `$3` the token's hash,
-/// `$4` seconds of life.
-const ISSUE: &str = "insert into nexo.one_time_tokens (user_id, purpose, token_hash, expires_at)
-     values ($1, $2, $3, now() + $4 * interval '1 second')
+/// `$4` seconds of life, `$5` whether it is mailed.
+const ISSUE: &str =
+    "insert into nexo.one_time_tokens (user_id, purpose, token_hash, expires_at, mailed)
+     values ($1, $2, $3, now() + $4 * interval '1 second', $5)
      on conflict (user_id, purpose) do update
-     set token_hash = excluded.token_hash, created_at = now(), expires_at = excluded.expires_at";
+     set token_hash = excluded.token_hash, created_at = now(), expires_at = excluded.expires_at,
+         mailed = excluded.mailed";
 
 /// `$1` user, `$2` purpose, `$3` the token's hash.
 const IS_GOOD: &str =
-    "select u.email, u.name from nexo.one_time_tokens t join nexo.users u on u.id = t.user_id
+    "select u.email, u.name, t.mailed from nexo.one_time_tokens t join nexo.users u on u.id = t.user_id
      where t.user_id = $1 and t.purpose = $2 and t.token_hash = $3 and t.expires_at > now()";
 
 /// Fails with a division by zero when it is not good, or was used meanwhile, and
@@ -48,13 +50,15 @@ const USE: &str = "with used as (
          where user_id = $1 and purpose = $2 and token_hash = $3 and expires_at > now() returning purpose)
      select 1 / count(*) from used";
 
-/// Whoever got the token has the address too. A second factor that was set up before
-/// anybody had shown that goes: it may be that of somebody who took the address.
+/// Whoever got the token by mail has the address too. A second factor that was set
+/// up before anybody had shown that goes: it may be that of somebody who took the
+/// address. `$1` user, `$2` hash, `$3` whether it was mailed.
 const SET_PASSWORD: &str = "update nexo.users
-     set password_hash = $2, updated_at = now(), email_verified_at = coalesce(email_verified_at, now()),
-         second_factor_secret = case when email_verified_at is not null then second_factor_secret end,
-         second_factor_at = case when email_verified_at is not null then second_factor_at end,
-         recovery_codes = case when email_verified_at is not null then recovery_codes else '{}' end
+     set password_hash = $2, updated_at = now(),
+         email_verified_at = case when $3 then coalesce(email_verified_at, now()) else email_verified_at end,
+         second_factor_secret = case when email_verified_at is not null or not $3 then second_factor_secret end,
+         second_factor_at = case when email_verified_at is not null or not $3 then second_factor_at end,
+         recovery_codes = case when email_verified_at is not null or not $3 then recovery_codes else '{}' end
      where id = $1";
 /// With a new password, or a second factor, what was mailed before sets none any more.
 pub(super) const FORGET_RESET: &str =
@@ -73,27 +77,20 @@ impl Authenticator {
     /// `too_many_requests`.
     pub async fn admit_password_reset(&self, forgot: &ForgotPassword, peer: &Peer) -> Result<()> {
         // Counted apart from log-ins, so that neither holds the other up.
-        let attempt = Attempt::at_mail(&format!("forgotten password of {}", address(forgot)), peer);
-        let params = attempt.params();
-        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
-        Attempt::judge(&rows)
+        let subject = format!("forgotten password of {}", address(forgot));
+        self.count(&Attempt::at_mail(&subject, peer)).await
     }
 
-    /// Whether an invitation to this address may be mailed.
+    /// Whether an invitation to this address may be mailed, by somebody who may
+    /// invite ([`InvitationRepository::check`](crate::InvitationRepository::check)).
     ///
     /// # Errors
-    /// `too_many_requests`; `forbidden` to whoever may not invite.
+    /// `too_many_requests`.
     pub async fn admit_invitation_mail(&self, scope: &TenantScope, invite: &Invite) -> Result<()> {
-        // Whoever may not invite is not to use up what others may.
-        invite.validate().map_err(Error::invalid)?;
-        scope.require(Permission::MemberManage.into())?;
-        scope.require_session()?;
         let peer = scope.peer().cloned().unwrap_or_default();
         let (account, email) = (scope.account_id(), normalize_email(&invite.email));
-        let attempt = Attempt::at_mail(&format!("invitation of {email} to {account}"), &peer);
-        let params = attempt.params();
-        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
-        Attempt::judge(&rows)
+        let subject = format!("invitation of {email} to {account}");
+        self.count(&Attempt::at_mail(&subject, &peer)).await
     }
 
     /// A token to mail to the address, which sets the password anew for half an
@@ -107,13 +104,32 @@ impl Authenticator {
         forgot: &ForgotPassword,
         peer: &Peer,
     ) -> Result<Option<MailedToken>> {
-        let email = address(forgot);
+        let Some((user, email, name)) = self.find_by_email(forgot).await? else { return Ok(None) };
+        let (purpose, good_for) = (PASSWORD_RESET, RESET_LIFE);
+        let token = self.issue(user, Kind::PasswordReset, purpose, good_for, true, peer).await?;
+        Ok(Some(MailedToken { email, name, token, good_for }))
+    }
+
+    /// The same token, for whoever runs the program to give to a user that they
+    /// know: it does not show that the user has the address.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn hand_out_password_reset(&self, of: &ForgotPassword) -> Result<Option<String>> {
+        let Some((user, _, _)) = self.find_by_email(of).await? else { return Ok(None) };
+        let (kind, peer) = (Kind::PasswordReset, Peer::default());
+        self.issue(user, kind, PASSWORD_RESET, RESET_LIFE, false, &peer).await.map(Some)
+    }
+
+    /// Who has the address: id, address and name.
+    pub(super) async fn find_by_email(
+        &self,
+        of: &ForgotPassword,
+    ) -> Result<Option<(Id<User>, String, String)>> {
+        let email = address(of);
         let find = [Call { sql: FIND_BY_EMAIL, params: &[&email], plan: Once }];
         let found = self.identity().run(Mode::Read, Sight::NONE, &find).await?;
-        let Some(row) = found[0].first() else { return Ok(None) };
-        let (user, name): (Id<User>, String) = (row.get(0), row.get(1));
-        let token = self.issue(user, Kind::PasswordReset, PASSWORD_RESET, RESET_LIFE, peer).await?;
-        Ok(Some(MailedToken { email, name, token, good_for: RESET_LIFE }))
+        Ok(found[0].first().map(|row| (row.get(0), email, row.get(1))))
     }
 
     /// Sets a password by the token that was mailed, once, and ends every
@@ -131,12 +147,12 @@ impl Authenticator {
         let is_good = [Call { sql: IS_GOOD, params: &shown, plan: Once }];
         let found = self.identity().run(Mode::Read, sight, &is_good).await?;
         let row = found[0].first().ok_or_else(refused)?;
-        let (email, name): (String, String) = (row.get(0), row.get(1));
+        let (email, name, mailed): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
         let attempt = Attempt::new(&email, peer);
         let hash = self.passwords().accept("password", &reset.password, vec![email, name]).await?;
         let calls = [
             Call { sql: USE, params: &shown, plan: Once },
-            Call { sql: SET_PASSWORD, params: &[&user, &hash], plan: Once },
+            Call { sql: SET_PASSWORD, params: &[&user, &hash, &mailed], plan: Once },
             Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
             Call { sql: END_ALL_SESSIONS, params: &[&user], plan: Once },
             // Who has forgotten it has tried: they are not to wait now.
@@ -181,10 +197,7 @@ impl Authenticator {
         user: &User,
         peer: &Peer,
     ) -> Result<MailedToken> {
-        let attempt = Attempt::at_mail(&format!("verification of {}", user.id), peer);
-        let params = attempt.params();
-        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
-        Attempt::judge(&rows)?;
+        self.count(&Attempt::at_mail(&format!("verification of {}", user.id), peer)).await?;
         self.mail_verification(user.id, user.email.clone(), user.name.clone(), peer).await
     }
 
@@ -196,7 +209,7 @@ impl Authenticator {
         peer: &Peer,
     ) -> Result<MailedToken> {
         let (kind, good_for) = (Kind::EmailVerification, VERIFICATION_LIFE);
-        let token = self.issue(user, kind, EMAIL_VERIFICATION, good_for, peer).await?;
+        let token = self.issue(user, kind, EMAIL_VERIFICATION, good_for, true, peer).await?;
         Ok(MailedToken { email, name, token, good_for })
     }
 
@@ -223,11 +236,12 @@ impl Authenticator {
         kind: Kind,
         purpose: &str,
         life: Duration,
+        mailed: bool,
         peer: &Peer,
     ) -> Result<String> {
         let token = OpaqueToken::generate(kind, user)?;
         let (hash, seconds) = (token.hash().to_vec(), life.as_secs_f64());
-        let params: [&(dyn ToSql + Sync); 4] = [&user, &purpose, &hash, &seconds];
+        let params: [&(dyn ToSql + Sync); 5] = [&user, &purpose, &hash, &seconds, &mailed];
         let calls = [Call { sql: ISSUE, params: &params, plan: Once }];
         self.identity().run(Mode::Write, Sight::of(user, peer), &calls).await?;
         Ok(token.expose())

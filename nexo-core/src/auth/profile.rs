@@ -99,19 +99,17 @@ impl Authenticator {
             .accept("new_password", &change.new_password, vec![email, name])
             .await?;
 
-        let calls = [
-            Call { sql: CHANGE_PASSWORD, params: &[&user, &hash, &stored], plan: Once },
-            Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
-            Call {
-                sql: END_OTHER_SESSIONS,
-                params: &[&user, &scope.session_id(), &hash],
-                plan: Once,
-            },
-            Call { sql: FORGET_RESET, params: &[&user], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+        let (session, forgiven) = (scope.session_id(), attempt.forgiven());
+        let (change, of_user): ([&(dyn ToSql + Sync); 3], [&(dyn ToSql + Sync); 1]) =
+            ([&user, &hash, &stored], [&user]);
+        let others: [&(dyn ToSql + Sync); 3] = [&user, &session, &hash];
+        let mut calls = vec![
+            Call { sql: CHANGE_PASSWORD, params: &change, plan: Once },
+            Call { sql: HOLD_MEMBERSHIPS, params: &of_user, plan: Once },
+            Call { sql: END_OTHER_SESSIONS, params: &others, plan: Once },
+            Call { sql: FORGET_RESET, params: &of_user, plan: Once },
         ];
+        calls.extend(forgiven.calls());
         let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         if rows[0].is_empty() {
             return Err(Error::new(
@@ -145,7 +143,7 @@ impl Authenticator {
         let row = rows[throttle::STATEMENTS].pop().ok_or_else(Error::session_ended)?;
         let verdict = self.passwords().verify(place, password, Some(row.get(2))).await?;
         if !verdict.matches {
-            self.tell_failure(user, Some(scope.account_id()), &attempt, &peer).await?;
+            self.tell_failure("password", user, Some(scope.account_id()), &attempt, &peer).await?;
             return Err(Error::invalid(vec![FieldError::new(
                 field,
                 FieldCode::Mismatch,

@@ -14,7 +14,7 @@ use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{
     ConfirmSecondFactor, ErrorCode, ForgotPassword, Id, RecoveryCodes, SecondFactorProof,
-    SecondFactorSetup, SecondFactorState, SetUpSecondFactor, User, normalize_email,
+    SecondFactorSetup, SecondFactorState, SetUpSecondFactor, User,
 };
 use crate::tenant::{Peer, TenantScope};
 
@@ -145,13 +145,10 @@ impl Authenticator {
     ) -> Result<SecondFactorSetup> {
         let Reauthenticated { user, attempt, .. } =
             self.reauthenticated(scope, "password", &set_up.password).await?;
-        let factor = SecondFactor::generate()?;
-        let calls = [
-            Call { sql: SET_SECRET, params: &[&user, &factor.secret], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-        ];
+        let (factor, forgiven) = (SecondFactor::generate()?, attempt.forgiven());
+        let set: [&(dyn ToSql + Sync); 2] = [&user, &factor.secret];
+        let mut calls = vec![Call { sql: SET_SECRET, params: &set, plan: Once }];
+        calls.extend(forgiven.calls());
         let rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         let row = rows[0].first().ok_or_else(already)?;
         let (secret, uri) = factor.told(row.get(0), &self.config().issuer)?;
@@ -189,15 +186,15 @@ impl Authenticator {
         let Some(Code::Step(step)) = factor.read(&confirm.code)? else { return Err(wrong()) };
         let (codes, hashes) = totp::recovery_codes()?;
         let confirmed: [&(dyn ToSql + Sync); 4] = [&user, &factor.secret, &step, &hashes];
-        let calls = [
+        let (session, forgiven) = (scope.session_id(), attempt.forgiven());
+        let others: [&(dyn ToSql + Sync); 2] = [&user, &session];
+        let mut calls = vec![
             Call { sql: CONFIRM, params: &confirmed, plan: Once },
-            Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
-            Call { sql: END_OTHER_SESSIONS, params: &[&user, &scope.session_id()], plan: Once },
-            Call { sql: FORGET_RESET, params: &[&user], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
+            Call { sql: HOLD_MEMBERSHIPS, params: &read, plan: Once },
+            Call { sql: END_OTHER_SESSIONS, params: &others, plan: Once },
+            Call { sql: FORGET_RESET, params: &read, plan: Once },
         ];
+        calls.extend(forgiven.calls());
         let done = self.identity().run_alive(Mode::Write, scope, &calls).await;
         done.map_err(|error| if is_power_of_zero(&error) { already() } else { error })?;
         Ok(RecoveryCodes { recovery_codes: codes })
@@ -246,12 +243,7 @@ impl Authenticator {
     /// # Errors
     /// `unavailable`.
     pub async fn reset_second_factor(&self, of: &ForgotPassword) -> Result<bool> {
-        const FIND: &str = "select id from nexo.users where email = $1";
-        let email = normalize_email(&of.email).replace('\0', "");
-        let find = [Call { sql: FIND, params: &[&email], plan: Once }];
-        let found = self.identity().run(Mode::Read, Sight::NONE, &find).await?;
-        let Some(row) = found[0].first() else { return Ok(false) };
-        let user: Id<User> = row.get(0);
+        let Some((user, _, _)) = self.find_by_email(of).await? else { return Ok(false) };
         let remove = [Call { sql: REMOVE, params: &[&user], plan: Once }];
         let peer = Peer::default();
         let done = self.identity().run(Mode::Write, Sight::of(user, &peer), &remove).await?;
@@ -274,30 +266,21 @@ impl Authenticator {
         // Counted apart: whoever has the password must not be able to forgive
         // themselves wrong codes by it.
         let of_code = attempt_in(scope, user);
-        let counting = of_code.params();
-        let rows = self.identity().run_alive(Mode::Write, scope, &counting.calls()).await?;
-        throttle::Attempt::judge(&rows)?;
+        self.count(&of_code).await?;
         let shown = match asked(Some(&factor), Some(&proof.code)) {
             Ok(shown) => shown,
             Err(wrong) => {
                 let peer = scope.peer().cloned().unwrap_or_default();
-                self.tell_failure(user, Some(scope.account_id()), &of_code, &peer).await?;
+                self.tell_failure("code", user, Some(scope.account_id()), &of_code, &peer).await?;
                 return Err(wrong);
             }
         };
         let taken = shown.params(&user);
         let mut all: Vec<&(dyn ToSql + Sync)> = vec![&user];
         all.extend_from_slice(params);
-        let calls = [
-            Shown::call(&taken),
-            Call { sql, params: &all, plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&attempt.anywhere], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&of_code.here], plan: Once },
-            Call { sql: throttle::CLEAR, params: &[&of_code.anywhere], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&attempt.network], plan: Once },
-            Call { sql: throttle::TAKE_BACK, params: &[&of_code.network], plan: Once },
-        ];
+        let mut calls = vec![Shown::call(&taken), Call { sql, params: &all, plan: Once }];
+        let forgiven = [attempt.forgiven(), of_code.forgiven()];
+        calls.extend(forgiven.iter().flat_map(throttle::Forgiven::calls));
         self.identity().run_alive(Mode::Write, scope, &calls).await.map(drop).map_err(explain)
     }
 }

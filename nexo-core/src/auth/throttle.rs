@@ -22,9 +22,10 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::authenticator::Authenticator;
 use super::secret::hash;
-use crate::db::Call;
 use crate::db::Plan::Once;
+use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 use crate::tenant::Peer;
@@ -111,6 +112,11 @@ impl Attempt {
         }
     }
 
+    /// What forgives it: the statements for the transaction in which it was right.
+    pub(super) fn forgiven(&self) -> Forgiven<'_> {
+        Forgiven { here: [&self.here], anywhere: [&self.anywhere], network: [&self.network] }
+    }
+
     /// What the counting statements say; an error while there is to wait.
     pub(super) fn judge(rows: &[Vec<Row>]) -> Result<()> {
         let [here, anywhere, network, wait] = [&rows[0], &rows[1], &rows[2], &rows[3]];
@@ -120,11 +126,38 @@ impl Attempt {
         }
         let seconds: Option<f64> = wait.first().and_then(|row| row.get(0));
         let wait = Duration::from_secs_f64(seconds.unwrap_or(1.0).clamp(1.0, 86_400.0).ceil());
-        Err(Error::new(
-            ErrorCode::TooManyRequests,
-            "too many failed attempts; wait, then try again",
-        )
-        .retry_in(wait))
+        Err(Error::new(ErrorCode::TooManyRequests, "too many attempts; wait, then try again")
+            .retry_in(wait))
+    }
+}
+
+/// The parameters of the forgiving statements.
+pub(super) struct Forgiven<'a> {
+    here: [&'a (dyn ToSql + Sync); 1],
+    anywhere: [&'a (dyn ToSql + Sync); 1],
+    network: [&'a (dyn ToSql + Sync); 1],
+}
+
+impl Forgiven<'_> {
+    pub(super) fn calls(&self) -> [Call<'_>; 3] {
+        [
+            Call { sql: CLEAR, params: &self.here, plan: Once },
+            Call { sql: CLEAR, params: &self.anywhere, plan: Once },
+            Call { sql: TAKE_BACK, params: &self.network, plan: Once },
+        ]
+    }
+}
+
+impl Authenticator {
+    /// Counts an attempt at something that is not asked for in the same
+    /// transaction.
+    ///
+    /// # Errors
+    /// `too_many_requests`.
+    pub(super) async fn count(&self, attempt: &Attempt) -> Result<()> {
+        let params = attempt.params();
+        let rows = self.identity().run(Mode::Write, Sight::NONE, &params.calls()).await?;
+        Attempt::judge(&rows)
     }
 }
 

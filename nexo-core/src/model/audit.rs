@@ -76,7 +76,8 @@ pub struct AuditEntry {
 text_enum! {
     /// What reports are about.
     pub enum AuditTopic {
-        /// Who may do what: members, roles, invitations and API keys.
+        /// Who may do what: members, roles, invitations, API keys, and the account's
+        /// settings.
         #[default]
         Permissions = "permissions",
         /// Wrong passwords, and refresh tokens that came again.

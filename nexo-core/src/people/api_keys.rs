@@ -5,12 +5,12 @@ use std::fmt;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error as PgError, Row};
 
+use super::roles;
 use crate::auth::{Kind, OpaqueToken};
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
 use crate::model::{
-    ApiKey, ApiKeys, ErrorCode, FieldCode, FieldError, Id, IssuedApiKey, NewApiKey, Permission,
-    Permissions, Validate,
+    ApiKey, ApiKeys, ErrorCode, Id, IssuedApiKey, NewApiKey, Permission, Permissions, Validate,
 };
 use crate::tenant::TenantScope;
 
@@ -76,13 +76,7 @@ impl ApiKeyRepository {
             .user_id()
             .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "a key acts for a user"))?;
         let permissions = new.permissions.closed();
-        let missing = permissions.without(scope.permissions());
-        if !missing.is_empty() {
-            let told = format!("is beyond what you may do yourself: {missing}");
-            let field = FieldError::new("permissions", FieldCode::OutOfRange, told);
-            let forbidden =
-                Error::new(ErrorCode::Forbidden, "it is beyond what you may do yourself")
-                    .with_fields(vec![field]);
+        if let Err(forbidden) = roles::within(scope, permissions, &[]) {
             return Err(self.database.scoped(scope).refuse(forbidden).await);
         }
         let token = OpaqueToken::generate(Kind::ApiKey, scope.account_id())?;

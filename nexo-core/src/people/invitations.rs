@@ -81,6 +81,18 @@ impl InvitationRepository {
         self.invite(scope, invite, false).await
     }
 
+    /// Whether the scope may invite like that, as far as is known before it is
+    /// tried: for a program that does something else first.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), but what the database alone can say.
+    pub async fn check(&self, scope: &TenantScope, invite: &Invite) -> Result<()> {
+        invite.validate().map_err(Error::invalid)?;
+        // What a key invites would outlive the key.
+        super::in_session(&self.database, scope).await?;
+        self.database.scoped(scope).permit(Permission::MemberManage.into()).await
+    }
+
     /// The same for a program that mails the token to the address and tells it
     /// to nobody else: whoever accepts has shown that the address is theirs.
     ///
@@ -100,9 +112,7 @@ impl InvitationRepository {
         invite: &Invite,
         mailed: bool,
     ) -> Result<NewInvitation> {
-        invite.validate().map_err(Error::invalid)?;
-        // What a key invites would outlive the key.
-        super::in_session(&self.database, scope).await?;
+        self.check(scope, invite).await?;
         let email = normalize_email(&invite.email);
         let token = OpaqueToken::generate(Kind::Invitation, scope.account_id())?;
         let (id, (role, role_id)) = (Id::<Invitation>::new(), role_ref::columns(invite.role));

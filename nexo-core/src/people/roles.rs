@@ -250,7 +250,11 @@ fn split(inherits: &[RoleRef]) -> (Vec<BuiltInRole>, Vec<Id<Role>>) {
 }
 
 /// Refuses, naming the field, what the database would refuse without.
-fn within(scope: &TenantScope, permissions: Permissions, built_ins: &[BuiltInRole]) -> Result<()> {
+pub(super) fn within(
+    scope: &TenantScope,
+    permissions: Permissions,
+    built_ins: &[BuiltInRole],
+) -> Result<()> {
     let own = scope.permissions();
     let mut fields = Vec::new();
     let mut refuse = |field: &str, missing: Permissions| {

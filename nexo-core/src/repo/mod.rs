@@ -27,7 +27,7 @@ pub(crate) use batch::upsert_by;
 pub use cursor::{Day, SortKey, SortKind};
 pub use export::Export;
 pub use keyed::Keyed;
-pub(crate) use list::checked_limit;
+pub(crate) use list::{checked_limit, unknown};
 pub(crate) use operations::version_conflict;
 pub(crate) use references::referred_to;
 pub use registry::RegisteredTable;

@@ -212,6 +212,10 @@ impl TenantScope {
             let told = "the account asks for a second factor; set one up";
             return Err(Error::new(ErrorCode::SecondFactorMissing, told));
         }
+        if self.key_id().is_some() {
+            let told = format!("the API key is not permitted it: {missing}");
+            return Err(Error::new(ErrorCode::Forbidden, told));
+        }
         Err(Error::forbidden(missing))
     }
 

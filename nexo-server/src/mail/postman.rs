@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, Message};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -83,27 +83,12 @@ fn message(config: &MailConfig, letter: &Letter) -> Option<Message> {
         .from(config.from.clone())
         .to(to)
         .subject(&letter.subject)
-        // So that no robot answers it.
-        .header(AutoSubmitted)
-        .header(ContentType::TEXT_PLAIN)
-        .body(letter.text(config.public_url.as_deref()))
+        .message_id(None)
+        // RFC 3834: so that no robot answers it.
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ))
+        .singlepart(SinglePart::plain(letter.text(config.public_url.as_deref())))
         .ok()
-}
-
-/// RFC 3834.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl lettre::message::header::Header for AutoSubmitted {
-    fn name() -> lettre::message::header::HeaderName {
-        lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> lettre::message::header::HeaderValue {
-        lettre::message::header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
 }

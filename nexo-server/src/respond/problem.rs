@@ -95,11 +95,7 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
         E::InvalidToken => {
             (S::UNAUTHORIZED, "Invalid token", "what was mailed is not valid: ask for a new one")
         }
-        E::MailUnavailable => (
-            S::NOT_IMPLEMENTED,
-            "No mail",
-            "this server sends no mail: ask whoever runs it (nexo-server reset-password)",
-        ),
+        E::MailUnavailable => (S::NOT_IMPLEMENTED, "No mail", "this server sends no mail"),
         E::InvalidCredentials => {
             (S::UNAUTHORIZED, "Invalid credentials", "e-mail address or password is wrong")
         }

@@ -2,8 +2,8 @@
 //! sign in, and the log as a file.
 
 use nexo_core::model::{
-    AuditAccess, AuditAction, AuditTopic, MemberPatch, NewApiKey, Permissions, RolePatch,
-    SheetFormat,
+    AccountSettingsPatch, AuditAccess, AuditAction, AuditTopic, MemberPatch, NewApiKey,
+    Permissions, RolePatch, SheetFormat,
 };
 
 use super::*;
@@ -209,6 +209,8 @@ async fn topics_gather_what_is_about_them() {
     let key = NewApiKey::named("x", Permission::ClientRead);
     world.database.api_keys().create(owner, &key).await.expect("made");
     world.client("Acme").await;
+    let settings = world.database.settings();
+    settings.patch(owner, &AccountSettingsPatch::default()).await.expect("as they were");
     let wrong = LoginRequest::new(&viewer.email, "not that one, surely");
     world.authenticator.login(&wrong, &peer()).await.expect_err("wrong");
 
@@ -217,6 +219,7 @@ async fn topics_gather_what_is_about_them() {
     let told = world.log(&about(AuditTopic::Permissions)).await;
     let told: Vec<_> = told.iter().map(|it| format!("{} {}", it.action, it.subject)).collect();
     let expected = [
+        "create settings",
         "create invitations",
         "update invitations",
         "create members",
@@ -231,6 +234,11 @@ async fn topics_gather_what_is_about_them() {
     let told = world.log(&about(AuditTopic::SignInFailures)).await;
     let [failed] = &told[..] else { panic!("{told:?}") };
     assert_eq!((failed.action, failed.user_id), (AuditAction::FailLogin, Some(user)));
+    assert_eq!(failed.after.as_ref().expect("told")["for"], "password");
+    let unknown = AuditParams { subject: Some("client".into()), ..AuditParams::default() };
+    let refused = world.database.audit().list(owner, &unknown).await.expect_err("a typo");
+    assert_eq!(refused.code(), ErrorCode::InvalidQuery);
+    assert!(refused.to_string().contains("clients") && refused.to_string().contains("members"));
     let of_owner = AuditParams { user_id: owner.user_id(), ..about(AuditTopic::SignInFailures) };
     assert_eq!(world.log(&of_owner).await, []);
 }
@@ -253,7 +261,10 @@ async fn r10_topics_are_found_by_their_indexes() {
     );
     app.batch_execute(&begin).await.expect("begun");
     for (condition, index) in [
-        ("subject in ('members', 'roles', 'invitations', 'api_keys')", "audit_log_permissions"),
+        (
+            "subject in ('members', 'roles', 'invitations', 'api_keys', 'settings')",
+            "audit_log_permissions",
+        ),
         ("action in ('fail_login', 'token_reuse')", "audit_log_sign_in_failures"),
     ] {
         let explain = format!(

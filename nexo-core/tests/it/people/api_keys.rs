@@ -49,7 +49,7 @@ async fn a_key_does_what_it_was_made_for_in_its_makers_name() {
     assert_eq!(made.created_by, owner.user_id());
     let clients = world.database.repository::<Client>();
     let refused = clients.delete(&scope, made.id, None).await.expect_err("it may not");
-    assert_eq!(refused.to_string(), "your role does not permit it: client:delete");
+    assert_eq!(refused.to_string(), "the API key is not permitted it: client:delete");
     let unit = world.database.unit_of_work(&scope).await.expect("begins");
     unit.create::<Client>(&NewClient::named("Byron")).await.expect("made");
     unit.commit().await.expect("kept");
@@ -375,6 +375,8 @@ async fn what_keys_do_is_in_the_audit_log() {
     let actions: Vec<AuditAction> = told.iter().map(|entry| entry.action).collect();
     assert_eq!(actions, [AuditAction::Delete, AuditAction::Update, AuditAction::Create]);
     assert_eq!(told[2].after.as_ref().expect("told")["name"], "Web shop");
+    let names = serde_json::json!(["client:read", "client:write"]);
+    assert_eq!(told[2].after.as_ref().expect("told")["effective"], names);
     assert!(told.iter().all(|entry| entry.subject == "api_keys" && entry.key_id.is_none()));
     let by_it = audit.list(owner, &AuditParams::default()).await.expect("read").data;
     let by_it: Vec<_> = by_it.iter().filter(|entry| entry.key_id.is_some()).collect();

@@ -247,4 +247,8 @@ async fn r23_no_statement_revives_a_session() {
     ] {
         assert_eq!(app.execute(sql, &[]).await.expect(sql), 0, "{sql}");
     }
+    // And what a member may is what their role comes to, whatever it is set to.
+    let set = "update nexo.memberships set permissions = 7 returning permissions";
+    let set: i64 = app.query_one(set, &[]).await.expect("computed anew").get(0);
+    assert_ne!(set, 7);
 }

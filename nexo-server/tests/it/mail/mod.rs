@@ -71,6 +71,9 @@ async fn a11_a_forgotten_password_is_set_anew() {
     for line in ["Subject: Set a new password", "Auto-Submitted: auto-generated", "Hello ada,"] {
         assert!(letter.content.contains(&format!("{line}\r\n")), "{}", letter.content);
     }
+    for header in ["Message-ID: <", "MIME-Version: 1.0\r\n", "Date: "] {
+        assert!(letter.content.contains(header), "{}", letter.content);
+    }
     let token = letter.token("nxp_");
     let whole = letter.content.replace("=\r\n", "");
     assert!(whole.contains(&format!("https://crm.example.com/reset-password#{token}")), "{whole}");
