@@ -23,6 +23,7 @@ bench: postgresql
 	$(CARGO) bench --bench auth
 	$(CARGO) bench --bench scale
 	$(CARGO) bench --bench import
+	$(CARGO) bench --bench visibility
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

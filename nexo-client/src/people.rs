@@ -2,7 +2,8 @@
 
 use nexo_core::model::{
     AccountSettings, AccountSettingsPatch, Id, Invitation, Invitations, Invite, Member,
-    MemberPatch, Members, NewInvitation, NewRole, Role, RolePatch, RoleRef, Roles, User,
+    MemberPatch, Members, NewInvitation, NewRole, Role, RolePatch, RoleRef, Roles, Transfer,
+    Transferred, User,
 };
 use reqwest::Method;
 
@@ -128,6 +129,27 @@ impl People {
     pub async fn set_disabled(&self, user: Id<User>, disabled: bool) -> Result<Member> {
         let request = self.nexo.request(Method::PATCH, format!("/api/members/{user}"));
         request.merge_patch(&MemberPatch::disabled(disabled)).send().await
+    }
+
+    /// Gives records of a member to another one, or to nobody: all that there are,
+    /// 2,000 of each collection a request.
+    ///
+    /// # Errors
+    /// [`is_validation`](crate::Error::is_validation) for a next owner who is no
+    /// member; [`is_forbidden`](crate::Error::is_forbidden) without `member:manage`
+    /// and all reading and writing of the collections. What went before stays.
+    pub async fn transfer(&self, from: Id<User>, transfer: &Transfer) -> Result<Transferred> {
+        let mut all = Transferred::default();
+        loop {
+            let request = self.nexo.request(Method::POST, format!("/api/members/{from}/transfer"));
+            let step: Transferred = request.json(transfer).send().await?;
+            for (collection, count) in step.transferred {
+                *all.transferred.entry(collection).or_default() += count;
+            }
+            if !step.more {
+                return Ok(all);
+            }
+        }
     }
 
     /// Takes a member out of the account.

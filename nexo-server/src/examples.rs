@@ -4,7 +4,8 @@ use nexo_core::model::{
     AcceptInvitation, AccountSettingsPatch, Batch, BatchMode, BatchOperation, BuiltInRole,
     ConfirmSecondFactor, Entity, ForgotPassword, Id, Invite, LoginRequest, MemberPatch, NewApiKey,
     NewImport, NewRole, PasswordChange, Permission, ProfilePatch, RefreshRequest, RegisterRequest,
-    ResetPassword, RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, VerifyEmail,
+    ResetPassword, RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, Transfer,
+    VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -79,6 +80,10 @@ pub(crate) fn settings(_: u32) -> Value {
 
 pub(crate) fn member(_: u32) -> Value {
     json(&MemberPatch::role(BuiltInRole::Manager))
+}
+
+pub(crate) fn transfer(_: u32) -> Value {
+    json(&Transfer { to: None, collections: Some(vec!["clients".to_owned()]) })
 }
 
 pub(crate) fn invitation(number: u32) -> Value {

@@ -104,7 +104,7 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Who is in the account, and what they may do.
-fn people() -> [Route; 15] {
+fn people() -> [Route; 16] {
     [
         tenant(Method::GET, "/api/settings", |to, scope, _| Box::pin(people::settings(to, scope))),
         tenant(Method::PATCH, "/api/settings", |to, scope, call| {
@@ -139,6 +139,10 @@ fn people() -> [Route; 15] {
         tenant(Method::DELETE, "/api/members/{id}", |to, scope, call| {
             Box::pin(people::remove_member(to, scope, call))
         }),
+        tenant(Method::POST, "/api/members/{id}/transfer", |to, scope, call| {
+            Box::pin(people::transfer(to, scope, call))
+        })
+        .example(examples::transfer),
         tenant(Method::GET, "/api/invitations", |to, scope, _| {
             Box::pin(people::invitations(to, scope))
         }),

@@ -124,12 +124,15 @@ impl AuditAccesses {
     /// `validation_failed` for what a workbook cannot hold.
     pub fn to_file(&self, format: SheetFormat) -> Result<Vec<u8>> {
         let mut writer = SheetWriter::new(format, "access");
-        writer.row(["user_id", "user_name", "key_id", "since", "until"].map(Value::from))?;
+        writer.row(
+            ["user_id", "user_name", "key_id", "visibility", "since", "until"].map(Value::from),
+        )?;
         for access in &self.data {
             writer.row([
                 Value::from(access.user_id.map(|it| it.to_string())),
                 access.user_name.clone().into(),
                 access.key_id.map(|it| it.to_string()).into(),
+                access.visibility.as_str().into(),
                 access.since.map(|it| it.to_string()).into(),
                 access.until.map(|it| it.to_string()).into(),
             ])?;

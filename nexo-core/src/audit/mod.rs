@@ -148,7 +148,8 @@ impl AuditRepository {
         };
         let mut calls = vec![Call::planned_each_time(list, LIST_TYPES, &asked)];
         calls.extend_from_slice(others);
-        let mut rows = self.database.scoped(scope).run(Access::read(needs), &calls).await?;
+        let mut rows =
+            self.database.scoped_to_account(scope).run(Access::read(needs), &calls).await?;
         let others = rows.split_off(1);
         let shown = rows[0].iter().take(usize::from(limit));
         let data: Vec<AuditEntry> =

@@ -51,7 +51,7 @@ impl Database {
         let scope = TenantScope::of_system(account, "seal the audit log");
         for _ in 0..BLOCKS {
             let calls = [Call::new(SEAL, &[])];
-            let rows = self.scoped(&scope).send(Mode::Write, &calls).await?;
+            let rows = self.scoped_to_account(&scope).send(Mode::Write, &calls).await?;
             let sealed: i32 = rows[0][0].try_get(0).map_err(translate)?;
             let more: bool = rows[0][0].try_get(1).map_err(translate)?;
             if !more || sealed == 0 {

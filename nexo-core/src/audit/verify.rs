@@ -168,7 +168,7 @@ impl AuditRepository {
     /// # Errors
     /// As [`verify`](Self::verify).
     pub async fn checkpoint(&self, scope: &TenantScope) -> Result<Option<AuditCheckpoint>> {
-        self.database.scoped(scope).permit(Permissions::ALL).await?;
+        self.database.scoped_to_account(scope).permit(Permissions::ALL).await?;
         self.database.seal(scope.account_id()).await?;
         let rows = self.read(scope, &[Call::new(LAST, &[])]).await?;
         let read = |row: &Row| -> Result<AuditCheckpoint, PgError> {
@@ -179,7 +179,7 @@ impl AuditRepository {
     }
 
     async fn read(&self, scope: &TenantScope, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        self.database.scoped(scope).run(Access::read(Permissions::ALL), calls).await
+        self.database.scoped_to_account(scope).run(Access::read(Permissions::ALL), calls).await
     }
 
     /// The blocks after this one; none in the place of one that cannot be read.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{Object, Pool};
 
 use super::pool::acquire;
+use super::reach::Reach;
 use crate::error::Result;
 use crate::model::{Account, Id};
 use crate::tenant::{Actor, Credential, TenantScope};
@@ -21,6 +22,9 @@ const REMEMBERED: usize = 10_000;
 #[derive(Clone)]
 pub(crate) struct App {
     pool: Pool,
+    /// The same, for those who see only some records: plans are made for one role,
+    /// and to change it on a connection makes each of them anew.
+    limited: Pool,
     written: Written,
     refusals: Arc<Mutex<HashMap<Refusal, Instant>>>,
 }
@@ -41,12 +45,12 @@ fn refusal(scope: &TenantScope, detail: &str) -> Refusal {
 pub(crate) struct Written(Arc<Mutex<HashSet<Id<Account>>>>);
 
 impl App {
-    pub(super) fn new(pool: Pool, written: Written) -> Self {
-        Self { pool, written, refusals: Arc::default() }
+    pub(super) fn new(pool: Pool, limited: Pool, written: Written) -> Self {
+        Self { pool, limited, written, refusals: Arc::default() }
     }
 
-    pub(super) async fn acquire(&self) -> Result<Object> {
-        acquire(&self.pool).await
+    pub(super) async fn acquire(&self, reach: Reach) -> Result<Object> {
+        acquire(if reach.is_limited() { &self.limited } else { &self.pool }).await
     }
 
     /// Whether the audit log is to be told of it: not if it was a moment ago.

@@ -31,7 +31,10 @@ const ROLE: &[Check] = &[
     Check {
         finding: "is a role that the run-time role can become; revoke the membership",
         sql: "select pg_get_userbyid(m.roleid)::text from pg_auth_members m join pg_roles r on r.oid = m.member
-              where r.rolname = current_user",
+              where r.rolname = current_user
+                -- It becomes that for a transaction, and is held by more then.
+                and not (r.rolname = 'nexo_app' and pg_get_userbyid(m.roleid) = 'nexo_limited'
+                         and not pg_has_role(r.oid, m.roleid, 'usage'))",
     },
     Check {
         finding: "is owned by the run-time role; give it to the owner of the schema",
@@ -126,7 +129,9 @@ const OBJECTS: &[Check] = &[
                 and p.polroles = array(select oid from pg_roles where rolname = 'nexo_search')
                 and (p.polcmd <> 'r'
                      or pg_get_expr(p.polqual, p.polrelid) not like
-                        '((NOT (account_id IS DISTINCT FROM nexo.current_account())) AND (nexo.search_document(account_id, id, %) @@ nexo.current_search()))')",
+                        '((NOT (account_id IS DISTINCT FROM nexo.current_account())) AND (nexo.search_document(account_id, id, %) @@ nexo.current_search())'
+                        || case when exists (select from pg_attribute a where a.attrelid = p.polrelid and a.attname = 'owner_id')
+                            then ' AND %nexo.sees(%, owner_id)%)' else ')' end)",
     },
     Check {
         finding: "has two permissive policies for one role and command, which are joined by OR",
@@ -174,20 +179,20 @@ const OBJECTS: &[Check] = &[
                 and not coalesce(c.reloptions::text[] && array['security_invoker=true', 'security_invoker=on'], false)",
     },
     Check {
-        // The one that searches does, as a role that is held by policies of its own.
+        // Two do, as roles that are held by policies of their own.
         finding: "is a function that runs with its owner's rights, or claims to be leakproof",
         sql: "select p.oid::regprocedure::text from pg_proc p
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.proleakproof
-                     or p.prosecdef and (p.proname <> 'search_ids'
-                        or pg_get_userbyid(p.proowner) <> 'nexo_search'
+                     or p.prosecdef and ((p.proname, pg_get_userbyid(p.proowner)::text)
+                            not in (('search_ids', 'nexo_search'), ('visible_to', 'nexo_team'))
                         or not coalesce('search_path=pg_catalog, pg_temp' = any(p.proconfig), false)
                         or exists (select from aclexplode(p.proacl) a where a.grantee = 0)))",
     },
     Check {
-        finding: "can be logged in as, or is more than an ordinary role; nexo_search must be neither",
+        finding: "can be logged in as, or is more than an ordinary role; it must be neither",
         sql: "select rolname::text from pg_roles
-              where rolname = 'nexo_search'
+              where rolname in ('nexo_search', 'nexo_limited', 'nexo_team')
                 and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
     },
     Check {
@@ -225,22 +230,53 @@ const OBJECTS: &[Check] = &[
     },
     Check {
         finding: "can change entries of the audit log; revoke that",
-        sql: "select role from unnest('{nexo_app,nexo_auth,nexo_search}'::text[]) as role
+        sql: "select role from unnest('{nexo_app,nexo_auth,nexo_search,nexo_limited,nexo_team}'::text[]) as role
               cross join unnest('{audit_log,audit_seals}'::text[]) as kept
               where has_any_column_privilege(role, 'nexo.' || kept, 'update')
                  or has_table_privilege(role, 'nexo.' || kept, 'delete, truncate')",
     },
     Check {
-        finding: "is a role that nexo_search can become; revoke the membership",
+        finding: "is a role that nexo_search, nexo_limited or nexo_team can become; revoke the membership",
         sql: "select pg_get_userbyid(m.roleid)::text from pg_auth_members m join pg_roles r on r.oid = m.member
-              where r.rolname = 'nexo_search'",
+              where r.rolname in ('nexo_search', 'nexo_limited', 'nexo_team')",
     },
     Check {
-        finding: "can be changed by nexo_search; revoke that",
+        finding: "can be changed by nexo_search or nexo_team; revoke that",
+        sql: "select c.oid::regclass::text from pg_class c cross join unnest('{nexo_search,nexo_team}'::text[]) as role
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and (has_any_column_privilege(role, c.oid, 'insert, update')
+                     or has_table_privilege(role, c.oid, 'delete, truncate'))",
+    },
+    Check {
+        finding: "is open to nexo_team, which needs no more than who is in which department; revoke that",
+        sql: "select format('%s.%s', c.oid::regclass, a.attname) from pg_class c
+              join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and has_column_privilege('nexo_team', c.oid, a.attnum, 'select')
+                and (c.relname not in ('employees', 'departments')
+                     or a.attname not in ('account_id', 'id', 'user_id', 'department_id', 'parent_id'))",
+    },
+    Check {
+        finding: "is open to nexo_limited, or has records with an owner and no policy only_visible that holds it; let it be as the migrations made it",
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
-                and (has_any_column_privilege('nexo_search', c.oid, 'insert, update')
-                     or has_table_privilege('nexo_search', c.oid, 'delete, truncate'))",
+                and (has_any_column_privilege('nexo_limited', c.oid, 'select, insert, update')
+                     or has_table_privilege('nexo_limited', c.oid, 'delete, truncate, references, trigger'))
+                and case
+                    when exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'owner_id')
+                    then not exists (select from pg_policy p
+                        where p.polrelid = c.oid and p.polname = 'only_visible' and not p.polpermissive and p.polcmd = '*'
+                          and p.polroles = array(select oid from pg_roles where rolname = 'nexo_limited')
+                          and pg_get_expr(p.polqual, p.polrelid)
+                              ~ '^\\(?nexo\\.sees\\(\\D*[0-9]+\\D+[0-9]+\\D+, owner_id\\)( OR nexo\\.sees\\(\\D*[0-9]+\\D+[0-9]+\\D+, assignee_employee_id\\)\\))?$'
+                          and pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid))
+                    when c.relname in ('sessions', 'api_keys', 'audit_log')
+                    then has_any_column_privilege('nexo_limited', c.oid, 'update')
+                        or has_table_privilege('nexo_limited', c.oid, 'delete')
+                        or c.relname = 'audit_log' and has_any_column_privilege('nexo_limited', c.oid, 'select')
+                        or c.relname = 'api_keys' and has_column_privilege('nexo_limited', c.oid, 'token_hash', 'select')
+                    else c.relname not in ('departments', 'employees', 'project_members', 'idempotency_keys')
+                end",
     },
     Check {
         finding: "can be read by nexo_search and has no policy for it",
@@ -267,6 +303,7 @@ const OBJECTS: &[Check] = &[
               join (values
                     ('may', 'RETURN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed)'),
                     ('account_that_may', 'RETURN CASE WHEN ((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & needed) = needed) THEN (NULLIF(current_setting(''nexo.account_id''::text, true), ''''::text))::uuid ELSE NULL::uuid END'),
+                    ('sees', 'RETURN (((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & all_of) = all_of) OR (strpos(current_setting(''nexo.own''::text, true), (owner)::text) > 0) OR (((COALESCE((NULLIF(current_setting(''nexo.permissions''::text, true), ''''::text))::bigint, (0)::bigint) & of_team) = of_team) AND (strpos(current_setting(''nexo.team''::text, true), (owner)::text) > 0)))'),
                     ('acting_user', 'RETURN ((nexo.actor() ->> ''user''::text))::uuid'),
                     ('actor', 'RETURN (convert_from(decode(NULLIF(current_setting(''nexo.actor''::text, true), ''''::text), ''base64''::text), ''UTF8''::name))::jsonb')
                 ) as made (name, body) on made.name = p.proname

@@ -60,7 +60,8 @@ impl DatabaseConfig {
         config
     }
 
-    /// The most connections for tenants' statements; 16 if not said. Identity
+    /// The most connections for tenants' statements; 16 if not said. As many more
+    /// are opened when users who see only some records need them. Identity
     /// work has a pool of a quarter of that, and at least 2.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {

@@ -15,6 +15,7 @@ mod migrate;
 mod once;
 mod open;
 mod pool;
+mod reach;
 mod roles;
 mod scoped;
 mod sqlstate;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::app::App;
 use super::flush::{Access, Call};
+use super::reach::Reach;
 use super::scoped::{Executor, Scoped};
 use super::sqlstate::translate;
 use super::transaction::Transaction;
@@ -97,6 +98,7 @@ impl<R> Once<R> {
 pub(crate) async fn once<R, W>(
     app: &App,
     scope: &TenantScope,
+    reach: Reach,
     key: Option<&IdempotencyKey>,
     work: W,
 ) -> Result<Once<R>>
@@ -105,7 +107,7 @@ where
     W: AsyncFnOnce(&Transaction) -> Result<R>,
 {
     let claim = key.map(|key| Claim { user: owner_of_key(scope), key: key.clone() });
-    let transaction = Transaction::new(app, scope, claim).await?;
+    let transaction = Transaction::new(app, scope, reach, claim).await?;
     match work(&transaction).await {
         Ok(result) => {
             let answer = || serde_json::to_string(&result).expect("wire types always serialise");
@@ -155,7 +157,7 @@ async fn recall<R: DeserializeOwned>(
 ) -> Result<R> {
     let user = owner_of_key(scope);
     let params: [&(dyn ToSql + Sync); 2] = [&user, &key.key];
-    let scoped = Scoped { app, scope };
+    let scoped = Scoped { app, scope, records: false };
     let found = scoped.run(Access::read(Permissions::NONE), &[Call::new(RECALL, &params)]).await?;
     let Some(row) = found[0].first() else {
         return Err(Error::new(

@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::migrate::{self, chain};
 use super::once::{IdempotencyKey, Once, once};
 use super::pool::{self, acquire};
+use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
 use super::sqlstate::translate;
@@ -22,7 +23,7 @@ use super::unit_of_work::UnitOfWork;
 use super::{catalog, migrate::check_version};
 use crate::error::{Error, Result};
 use crate::import::Importer;
-use crate::model::{Account, Id, SearchParams, SearchResult};
+use crate::model::{Account, Id, Permissions, SearchParams, SearchResult};
 use crate::repo::{Repository, Table, search};
 use crate::tenant::TenantScope;
 
@@ -59,6 +60,7 @@ impl Database {
         let app = app.ok_or_else(|| missing(APP))?;
         let auth = auth.ok_or_else(|| missing(AUTH))?;
 
+        let limited = pool::pool(&app, config.pool_size, &config, &tls);
         let app = pool::pool(&app, config.pool_size, &config, &tls);
         let auth = pool::pool(&auth, config.auth_pool_size(), &config, &tls);
         let connection = acquire(&app).await.map_err(|error| unreachable(APP, error))?;
@@ -71,7 +73,7 @@ impl Database {
         Ok(Self(Arc::new(Inner {
             #[cfg(feature = "auth")]
             identity: Identity::new(auth, written.clone()),
-            app: App::new(app, written),
+            app: App::new(app, limited, written),
         })))
     }
 
@@ -117,7 +119,7 @@ impl Database {
     /// # Errors
     /// `unavailable` or `overloaded` when there is none.
     pub async fn ping(&self) -> Result<()> {
-        self.0.app.acquire().await?.check_connection().await.map_err(translate)
+        self.0.app.acquire(Reach::Account).await?.check_connection().await.map_err(translate)
     }
 
     /// What the next borrower of a connection would find set: the account and
@@ -128,20 +130,26 @@ impl Database {
     #[cfg(feature = "testing")]
     pub async fn leaked_settings(&self) -> Result<String> {
         const SQL: &str = "select concat(current_setting('nexo.account_id', true), current_setting('nexo.user_id', true))";
-        let connection = self.0.app.acquire().await?;
+        let connection = self.0.app.acquire(Reach::Account).await?;
         Ok(connection.query_one(SQL, &[]).await.map_err(translate)?.get(0))
     }
 
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
-        Scoped { app: &self.0.app, scope }
+        Scoped { app: &self.0.app, scope, records: true }
     }
 
-    /// A transaction for the crate's own use.
+    /// For statements about anything but records.
+    pub(crate) fn scoped_to_account<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {
+        Scoped { app: &self.0.app, scope, records: false }
+    }
+
+    /// A transaction for the crate's own use, about anything but records, or by
+    /// somebody who sees all of them.
     pub(crate) async fn transaction(&self, scope: &TenantScope) -> Result<Transaction> {
-        Transaction::new(&self.0.app, scope, None).await
+        Transaction::new(&self.0.app, scope, Reach::Account, None).await
     }
 
-    /// Does the work in one transaction, and once for its key if it has one.
+    /// Does work on records in one transaction, and once for its key if it has one.
     pub(crate) async fn once<R, W>(
         &self,
         scope: &TenantScope,
@@ -152,7 +160,22 @@ impl Database {
         R: Serialize + DeserializeOwned,
         W: AsyncFnOnce(&Transaction) -> Result<R>,
     {
-        once(&self.0.app, scope, key, work).await
+        let reach = Reach::of_records(scope, Permissions::NONE);
+        once(&self.0.app, scope, reach, key, work).await
+    }
+
+    /// The same of work on anything but records.
+    pub(crate) async fn once_in_account<R, W>(
+        &self,
+        scope: &TenantScope,
+        key: Option<&IdempotencyKey>,
+        work: W,
+    ) -> Result<Once<R>>
+    where
+        R: Serialize + DeserializeOwned,
+        W: AsyncFnOnce(&Transaction) -> Result<R>,
+    {
+        once(&self.0.app, scope, Reach::Account, key, work).await
     }
 
     pub(crate) fn app(&self) -> &App {

@@ -9,6 +9,7 @@ use super::actor;
 use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, flush, prepare};
+use super::reach::Reach;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions};
@@ -52,6 +53,8 @@ pub(crate) trait Executor: Sync {
 pub(crate) struct Scoped<'a> {
     pub(crate) app: &'a App,
     pub(crate) scope: &'a TenantScope,
+    /// Whether the statements are about records, of which some scopes see only some.
+    pub(crate) records: bool,
 }
 
 impl Executor for Scoped<'_> {
@@ -61,7 +64,11 @@ impl Executor for Scoped<'_> {
 
     async fn run(&self, access: Access, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         self.permit(access.needs).await?;
-        match self.send(access.mode, calls).await {
+        let reach = match self.records {
+            true => Reach::of_records(self.scope, access.needs),
+            false => Reach::Account,
+        };
+        match self.send_as(reach, access.mode, calls).await {
             // The database had something against it.
             Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
             Ok(rows) if access.mode != Mode::Read => {
@@ -90,12 +97,16 @@ impl Scoped<'_> {
     /// As [`run`](Executor::run), of what is permitted and has no entries in the
     /// audit log.
     pub(crate) async fn send(&self, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        let connection = self.app.acquire().await?;
+        self.send_as(Reach::Account, mode, calls).await
+    }
+
+    async fn send_as(&self, reach: Reach, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let connection = self.app.acquire(reach).await?;
         let account = self.scope.account_id();
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
-        let opening = opening(self.scope, mode);
+        let opening = opening(self.scope, reach, mode);
         let Some(alive) = Alive::of(self.scope) else {
             let prepared = prepare(&connection, &calls).await?;
             let sent = flush(&connection, &opening, mode, &prepared).await;
@@ -113,7 +124,7 @@ impl Scoped<'_> {
     }
 }
 
-pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
+pub(super) fn opening(scope: &TenantScope, reach: Reach, mode: Mode) -> String {
     // A formatted UUID, a number and Base64: they cannot carry SQL.
     let (begin, account) = (mode.begin(), scope.account_id());
     let permissions = scope.permissions().bits();
@@ -123,6 +134,7 @@ pub(super) fn opening(scope: &TenantScope, mode: Mode) -> String {
     if let Some(key) = scope.key_id() {
         let _infallible = write!(opening, "; SET LOCAL nexo.key_id = '{key}'");
     }
+    reach.open(&mut opening);
     match mode {
         Mode::Read => {}
         Mode::Write => opening.push_str(&actor::of_scope(scope)),

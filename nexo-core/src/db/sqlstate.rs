@@ -9,6 +9,9 @@ use super::constraint;
 use crate::error::Error;
 use crate::model::ErrorCode;
 
+/// The policy that holds `nexo_limited` to what is visible.
+const ONLY_VISIBLE: &str = "only_visible";
+
 /// Raised by triggers of roles and memberships.
 const BEYOND: &str = "NX403";
 const LAST_OWNER: &str = "NX409";
@@ -52,6 +55,10 @@ pub(crate) fn translate(error: PgError) -> Error {
         Error::new(ErrorCode::Forbidden, "it is beyond what you may do yourself")
     } else if state.code() == LAST_OWNER {
         Error::new(ErrorCode::Conflict, "an account has an owner; make somebody else one first")
+    } else if is_out_of_sight(&error) {
+        let told =
+            "you would not see the record then: somebody who sees all of them can give it away";
+        Error::new(ErrorCode::Forbidden, told)
     } else if *state == SqlState::QUERY_CANCELED {
         Error::new(ErrorCode::Timeout, "the database took too long")
     } else if is_unavailable(state) {
@@ -60,6 +67,13 @@ pub(crate) fn translate(error: PgError) -> Error {
         internal()
     };
     told.because(error)
+}
+
+/// Whether a write would leave a record that the scope does not see. The policy's
+/// name stands in the message, whatever its language.
+fn is_out_of_sight(error: &PgError) -> bool {
+    error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+        && error.as_db_error().is_some_and(|error| error.message().contains(ONLY_VISIBLE))
 }
 
 /// Whether the connection itself failed, and not a value on its way.

@@ -13,6 +13,7 @@ use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
+use super::reach::Reach;
 use super::scoped::{Executor, REFUSED, bind, opening};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub(crate) struct Transaction {
     /// There until it is dropped.
     connection: Option<Object>,
     scope: TenantScope,
+    reach: Reach,
     claim: Option<Claim>,
     begun: AtomicBool,
     ended: bool,
@@ -38,11 +40,17 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn new(app: &App, scope: &TenantScope, claim: Option<Claim>) -> Result<Self> {
+    pub(super) async fn new(
+        app: &App,
+        scope: &TenantScope,
+        reach: Reach,
+        claim: Option<Claim>,
+    ) -> Result<Self> {
         Ok(Self {
-            connection: Some(app.acquire().await?),
+            connection: Some(app.acquire(reach).await?),
             app: app.clone(),
             scope: scope.clone(),
+            reach,
             claim,
             begun: AtomicBool::new(false),
             ended: false,
@@ -103,7 +111,7 @@ impl Transaction {
         let opening =
             prepare(self.connection(), &opening.iter().map(Prefix::call).collect::<Vec<_>>())
                 .await?;
-        let begin = begins.then(|| self::opening(&self.scope, Mode::Write));
+        let begin = begins.then(|| self::opening(&self.scope, self.reach, Mode::Write));
         self.begun.store(true, Ordering::Relaxed);
 
         let mut run = GroupRun::new(&ready, after_failure);
@@ -248,8 +256,8 @@ impl Transaction {
         let ready = prepare(self.connection(), &all).await?;
         let begin = begins.then(|| match mode {
             // It reads first, and may write after.
-            Mode::Read | Mode::Write => opening(&self.scope, Mode::Write),
-            Mode::InTurn => opening(&self.scope, Mode::InTurn),
+            Mode::Read | Mode::Write => opening(&self.scope, self.reach, Mode::Write),
+            Mode::InTurn => opening(&self.scope, self.reach, Mode::InTurn),
         });
         self.begun.store(true, Ordering::Relaxed);
         let sent = send(self.connection(), begin.as_deref(), &ready, None).await;

@@ -7,11 +7,12 @@ use tokio_postgres::Row;
 use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, enqueue, prepare, send};
+use super::reach::Reach;
 use super::scoped::{Executor, bind, opening};
 use super::sqlstate::translate;
 use crate::db::flush::FlushError;
 use crate::error::{Error, Result};
-use crate::model::{ErrorCode, Id, ListParams, Page};
+use crate::model::{ErrorCode, Id, ListParams, Page, Permissions};
 use crate::repo::{Table, operations};
 use crate::tenant::TenantScope;
 
@@ -35,7 +36,8 @@ pub struct UnitOfWork {
 
 impl UnitOfWork {
     pub(super) async fn begin(app: &App, scope: &TenantScope) -> Result<Self> {
-        let connection = app.acquire().await?;
+        let reach = Reach::of_records(scope, Permissions::NONE);
+        let connection = app.acquire(reach).await?;
         let alive = Alive::of(scope);
         let asked = match &alive {
             Some(alive) => Some(connection.prepare_cached(alive.sql).await.map_err(translate)?),
@@ -49,7 +51,7 @@ impl UnitOfWork {
             unsettled: AtomicUsize::new(0),
         };
 
-        let opening = opening(scope, Mode::Write);
+        let opening = opening(scope, reach, Mode::Write);
         let opened = unit.connection.batch_execute(&opening);
         let checked = async {
             match alive.as_ref().zip(asked.as_ref()) {

@@ -17,14 +17,15 @@ use crate::model::{ClientKind, ClientStatus, NewClient, Permissions};
 
 const INSERT: &str = "insert into nexo.clients
         (account_id, id, version, created_at, updated_at, archived_at, external_id, name, kind, email, phone,
-         website, address, status, tags, notes)
+         website, address, status, tags, notes, owner_id)
      select $1, r.id, r.version, r.created_at, r.updated_at, r.archived_at, r.external_id, r.name, r.kind, r.email,
-         r.phone, r.website, r.address, r.status, string_to_array(r.tags, '|'), r.notes
+         r.phone, r.website, r.address, r.status, string_to_array(r.tags, '|'), r.notes,
+         r.owner_id
      from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
          $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-         $16::text[])
+         $16::text[], $17::uuid[])
          as r (id, version, created_at, updated_at, archived_at, external_id, name, kind, email, phone, website,
-         address, status, tags, notes)";
+         address, status, tags, notes, owner_id)";
 
 pub(super) fn make(world: &World, at: u32) -> Made<NewClient> {
     let random = &mut world.content(Kind::Client, at);
@@ -55,6 +56,7 @@ pub(super) fn make(world: &World, at: u32) -> Made<NewClient> {
         tags: tags(random),
         notes: random.percent(45).then(|| notes(random)),
         name: party.name,
+        owner_id: world.owner_of(at),
     };
     Made { stamp, new }
 }
@@ -77,7 +79,7 @@ pub(super) async fn write(
 ) -> Result<()> {
     let rows: Vec<_> = range.map(|at| make(world, at)).collect();
     let stamps = Stamps::of(&rows);
-    let content: [&(dyn ToSql + Sync); 10] = [
+    let content: [&(dyn ToSql + Sync); 11] = [
         &column(&rows, |new| new.external_id.as_deref()),
         &column(&rows, |new| new.name.as_str()),
         &column(&rows, |new| new.kind),
@@ -88,6 +90,7 @@ pub(super) async fn write(
         &column(&rows, |new| new.status),
         &column(&rows, |new| joined(&new.tags)),
         &column(&rows, |new| new.notes.as_deref()),
+        &column(&rows, |new| new.owner_id),
     ];
     let params = stamps.and(&content);
     executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)

@@ -15,15 +15,15 @@ use crate::model::{Availability, Decimal, NewProfessional, Permissions, Professi
 
 const INSERT: &str = "insert into nexo.professionals
         (account_id, id, version, created_at, updated_at, archived_at, external_id, name, specialty, skills,
-         hourly_rate, currency, availability, email, phone, portfolio, status)
+         hourly_rate, currency, availability, email, phone, portfolio, status, owner_id)
      select $1, r.id, r.version, r.created_at, r.updated_at, r.archived_at, r.external_id, r.name, r.specialty,
          string_to_array(r.skills, '|'), r.hourly_rate, r.currency, r.availability, r.email, r.phone, r.portfolio,
-         r.status
+         r.status, r.owner_id
      from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
          $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
-         $16::text[], $17::text[])
+         $16::text[], $17::text[], $18::uuid[])
          as r (id, version, created_at, updated_at, archived_at, external_id, name, specialty, skills, hourly_rate,
-         currency, availability, email, phone, portfolio, status)";
+         currency, availability, email, phone, portfolio, status, owner_id)";
 
 pub(super) fn make(world: &World, at: u32) -> Made<NewProfessional> {
     let random = &mut world.content(Kind::Professional, at);
@@ -60,6 +60,7 @@ pub(super) fn make(world: &World, at: u32) -> Made<NewProfessional> {
         portfolio: random.percent(55).then(|| party.website(random)),
         status,
         name: party.name,
+        owner_id: world.owner_of(at),
     };
     Made { stamp, new }
 }
@@ -71,7 +72,7 @@ pub(super) async fn write(
 ) -> Result<()> {
     let rows: Vec<_> = range.map(|at| make(world, at)).collect();
     let stamps = Stamps::of(&rows);
-    let content: [&(dyn ToSql + Sync); 11] = [
+    let content: [&(dyn ToSql + Sync); 12] = [
         &column(&rows, |new| new.external_id.as_deref()),
         &column(&rows, |new| new.name.as_str()),
         &column(&rows, |new| new.specialty.as_deref()),
@@ -83,6 +84,7 @@ pub(super) async fn write(
         &column(&rows, |new| new.phone.as_deref()),
         &column(&rows, |new| new.portfolio.as_deref()),
         &column(&rows, |new| new.status),
+        &column(&rows, |new| new.owner_id),
     ];
     let params = stamps.and(&content);
     executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)

@@ -15,11 +15,11 @@ use crate::model::{NewSupplier, Permissions, SupplierStatus};
 
 const INSERT: &str = "insert into nexo.suppliers
         (account_id, id, version, created_at, updated_at, archived_at, external_id, company, category,
-         contact_person, email, phone, address, tax_id, payment_terms, rating, status)
+         contact_person, email, phone, address, tax_id, payment_terms, rating, status, owner_id)
      select $1, r.*
      from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
          $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
-         $16::smallint[], $17::text[]) as r";
+         $16::smallint[], $17::text[], $18::uuid[]) as r";
 
 pub(super) fn make(world: &World, at: u32) -> Made<NewSupplier> {
     let random = &mut world.content(Kind::Supplier, at);
@@ -47,6 +47,7 @@ pub(super) fn make(world: &World, at: u32) -> Made<NewSupplier> {
         rating: is_rated.then_some(rating),
         status,
         company: party.name,
+        owner_id: world.owner_of(at),
     };
     Made { stamp, new }
 }
@@ -58,7 +59,7 @@ pub(super) async fn write(
 ) -> Result<()> {
     let rows: Vec<_> = range.map(|at| make(world, at)).collect();
     let stamps = Stamps::of(&rows);
-    let content: [&(dyn ToSql + Sync); 11] = [
+    let content: [&(dyn ToSql + Sync); 12] = [
         &column(&rows, |new| new.external_id.as_deref()),
         &column(&rows, |new| new.company.as_str()),
         &column(&rows, |new| new.category.as_deref()),
@@ -70,6 +71,7 @@ pub(super) async fn write(
         &column(&rows, |new| new.payment_terms.as_deref()),
         &column(&rows, |new| new.rating),
         &column(&rows, |new| new.status),
+        &column(&rows, |new| new.owner_id),
     ];
     let params = stamps.and(&content);
     executor.run(Access::write(Permissions::NONE), &[Call::new(INSERT, &params)]).await.map(drop)

@@ -17,11 +17,11 @@ use crate::model::{Decimal, NewTask, Permissions, TaskPriority, TaskStatus};
 const INSERT: &str = "insert into nexo.tasks
         (account_id, id, version, created_at, updated_at, archived_at, project_id, parent_id, title, description,
          status, priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours,
-         completed_at)
+         owner_id, completed_at)
      select $1, r.*
      from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::uuid[],
          $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::date[],
-         $16::bigint[], $17::bigint[], $18::timestamptz[]) as r";
+         $16::bigint[], $17::bigint[], $18::uuid[], $19::timestamptz[]) as r";
 
 /// So many tasks in a row are about one thing: the first of them may have
 /// others as its parts. Chunks hold whole groups, because a parent must be
@@ -57,6 +57,7 @@ pub(super) fn make(world: &World, at: u32) -> Made<NewTask> {
         due_on,
         estimate_hours: estimate,
         spent_hours: (has_begun && random.percent(70)).then(|| half_hours(random.within(1, 90))),
+        owner_id: world.owner_of(at),
         ..NewTask::titled(title)
     };
     Made { stamp, new }
@@ -135,7 +136,7 @@ pub(super) async fn write(
     rows.sort_by_key(|row| row.new.parent_id.is_some());
     let stamps = Stamps::of(&rows);
     let completed: Vec<_> = rows.iter().map(|row| completed_at(&row.stamp, &row.new)).collect();
-    let content: [&(dyn ToSql + Sync); 12] = [
+    let content: [&(dyn ToSql + Sync); 13] = [
         &column(&rows, |new| new.project_id),
         &column(&rows, |new| new.parent_id),
         &column(&rows, |new| new.title.as_str()),
@@ -147,6 +148,7 @@ pub(super) async fn write(
         &column(&rows, |new| new.due_on),
         &column(&rows, |new| new.estimate_hours),
         &column(&rows, |new| new.spent_hours),
+        &column(&rows, |new| new.owner_id),
         &completed,
     ];
     let params = stamps.and(&content);

@@ -10,7 +10,7 @@ use uuid::{Builder, Uuid};
 
 use super::random::Random;
 use super::size::{Demo, Kind};
-use crate::model::{Account, Id};
+use crate::model::{Account, Id, User};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const SPAN_MS: u64 = 3 * 365 * DAY_MS;
@@ -75,6 +75,11 @@ impl World {
         let jitter = f64::from(self.random(kind, at, Use::Moment).below(1 << 16));
         let part = (f64::from(at) + jitter / 65_536.0) / f64::from(self.count(kind));
         self.begins_ms + (part.sqrt() * SPAN_MS as f64) as u64
+    }
+
+    /// Whose a record is: four of five are the user's for whom all is made.
+    pub(super) fn owner_of(&self, at: u32) -> Option<Id<User>> {
+        self.demo.owner.filter(|_| !at.is_multiple_of(5))
     }
 
     /// When a record was created.

@@ -54,8 +54,10 @@ pub(super) async fn forget(database: &Database, scope: &TenantScope, id: Id<Impo
     let begun = Instant::now();
     loop {
         let calls = [Call::new(SWEEP_ROWS, &[]), Call::new(SWEEP, &[])];
-        let swept =
-            database.scoped(scope).run(Access::write(Permission::ImportRun), &calls).await?;
+        let swept = database
+            .scoped_to_account(scope)
+            .run(Access::write(Permission::ImportRun), &calls)
+            .await?;
         if swept[0].is_empty() || begun.elapsed() >= SLICE {
             return Ok(());
         }

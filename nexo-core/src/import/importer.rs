@@ -83,10 +83,10 @@ impl Importer {
         new.validate().map_err(Error::invalid)?;
         check_names(new)?;
         if let Some(table) = table_of(&new.collection) {
-            self.database.scoped(scope).permit(table.to_write.into()).await?;
+            self.database.scoped_to_account(scope).permit(table.to_write | table.to_read).await?;
         }
         self.database
-            .once(scope, key, async |transaction| {
+            .once_in_account(scope, key, async |transaction| {
                 let first = [TURN, HIDE_OLD, SWEEP_FILES, SWEEP_ROWS, SWEEP, HELD];
                 let first = first.map(|sql| Call::new(sql, &[]));
                 let answered =
@@ -151,7 +151,7 @@ impl Importer {
         let mut state = self
             .state(scope, id)
             .await?
-            .permitted(&self.database.scoped(scope), Does::Store)
+            .permitted(&self.database.scoped_to_account(scope), Does::Store)
             .await?;
         if state.import.status == ImportStatus::Receiving {
             let detail = format!(
@@ -198,7 +198,7 @@ impl Importer {
         Ok(self
             .state(scope, id)
             .await?
-            .permitted(&self.database.scoped(scope), Does::Tell)
+            .permitted(&self.database.scoped_to_account(scope), Does::Tell)
             .await?
             .import)
     }
@@ -212,7 +212,7 @@ impl Importer {
         let readable = registered().into_iter().filter(|table| may.contain(table.to_read.into()));
         let readable: Vec<&str> = readable.map(|table| table.collection).collect();
         let access = Access::read(Permission::ImportRun);
-        let scoped = self.database.scoped(scope);
+        let scoped = self.database.scoped_to_account(scope);
         let rows = scoped.run(access, &[Call::new(LIST, &[&readable])]).await?;
         let data = rows[0].iter().map(|row| Ok(State::read(row)?.import));
         Ok(Imports { data: data.collect::<Result<_, _>>().map_err(translate)? })
@@ -253,7 +253,7 @@ impl Importer {
         State::one(
             &self
                 .database
-                .scoped(scope)
+                .scoped_to_account(scope)
                 .run(Access::read(Permission::ImportRun), &[Call::new(GET, &[&id])])
                 .await?[0],
         )

@@ -25,7 +25,7 @@ pub(super) async fn page(
     after: u64,
 ) -> Result<ImportReport> {
     let after = bigint(after);
-    let scoped = database.scoped(scope);
+    let scoped = database.scoped_to_account(scope);
     let answered = scoped
         .run(
             Access::read(Permission::ImportRun),

@@ -105,7 +105,7 @@ impl Source {
         let next = place + self.bytes.len() as u64;
         let (id, wanted) = (state.id(), bigint(next));
         let rows = database
-            .scoped(scope)
+            .scoped_to_account(scope)
             .run(Access::read(Permission::ImportRun), &[Call::new(READ, &[&id, &wanted])])
             .await?;
         let mut fetched = 0;

@@ -72,7 +72,7 @@ impl State {
     /// Where the import is now that its file is gone.
     pub(super) async fn after(&self, database: &Database, scope: &TenantScope) -> Result<Self> {
         let rows = database
-            .scoped(scope)
+            .scoped_to_account(scope)
             .run(Access::read(Permission::ImportRun), &[Call::new(GET, &[&self.id()])])
             .await?;
         let now = Self::one(&rows[0])?;
@@ -105,8 +105,9 @@ impl State {
         let table = table_of(&self.import.collection).ok_or_else(Error::not_found)?;
         let needs = match does {
             Does::Tell => table.to_read.into(),
-            Does::Store => table.to_write.into(),
-            Does::TakeBack => table.to_write | table.to_delete,
+            // A file may have a row for any record.
+            Does::Store => table.to_write | table.to_read,
+            Does::TakeBack => (table.to_write | table.to_delete).with(table.to_read),
         };
         by.permit(needs).await?;
         Ok(self)

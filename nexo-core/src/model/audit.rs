@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::list_query::limit;
 use super::text_enum::text_enum;
-use super::{Account, ApiKey, FilterValue, Id, Session, User};
+use super::{Account, ApiKey, FilterValue, Id, Session, User, Visibility};
 
 text_enum! {
     /// What was done.
@@ -127,6 +127,9 @@ pub struct AuditAccess {
     pub user_name: Option<String>,
     /// By this API key of theirs; absent for the member's own right.
     pub key_id: Option<Id<ApiKey>>,
+    /// Whether the record was among all that they saw, or was only while it was of
+    /// their team or their own, which is not told.
+    pub visibility: Visibility,
     /// Since when; absent for longer than the log tells.
     pub since: Option<Timestamp>,
     /// Until when; absent if they still can, or, of a record that is gone, could

@@ -56,6 +56,8 @@ pub struct Client {
     pub tags: Vec<String>,
     /// Free text.
     pub notes: Option<String>,
+    /// The member whose client it is.
+    pub owner_id: Option<Id<User>>,
     /// 1 when created, one more at each change. Also the `ETag`.
     pub version: i64,
     /// When it was created.
@@ -101,6 +103,10 @@ pub struct NewClient {
     /// Free text, up to 10,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+    /// The member whose client it is. If absent, whoever creates it; when it is
+    /// replaced, it stays with whom it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<Id<User>>,
 }
 
 impl NewClient {
@@ -145,6 +151,9 @@ pub struct ClientPatch {
     /// New notes.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub notes: Change<String>,
+    /// New owner: a member, or nobody.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub owner_id: Change<Id<User>>,
 }
 
 filters! {
@@ -160,6 +169,8 @@ filters! {
         email: OneOf<String>,
         /// Any of these numbers, as they were given.
         phone: OneOf<String>,
+        /// Any of these owners.
+        owner_id: OneOf<Id<User>>,
     }
 }
 
@@ -184,6 +195,7 @@ impl Entity for Client {
         "status",
         "tags",
         "notes",
+        "owner_id",
         "version",
         "created_at",
         "created_by",

@@ -38,7 +38,9 @@ mod settings;
 mod supplier;
 mod task;
 mod text_enum;
+mod transfer;
 mod validate;
+mod visibility;
 
 pub use api_key::{ApiKey, ApiKeys, IssuedApiKey, NewApiKey};
 pub use audit::{
@@ -94,4 +96,6 @@ pub use second_factor::{
 pub use settings::{AccountSettings, AccountSettingsPatch};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
+pub use transfer::{Transfer, Transferred};
 pub use validate::{Validate, Validator, normalize_email};
+pub use visibility::Visibility;

@@ -33,7 +33,7 @@ macro_rules! permissions {
 // The numbers are places in the masks that the database keeps: never given to
 // another permission. The database knows them by `nexo.permission`.
 permissions! {
-    /// See clients.
+    /// See all clients.
     ClientRead = 0 "client:read",
     /// Create and change clients.
     ClientWrite = 1 "client:write",
@@ -51,30 +51,50 @@ permissions! {
     EmployeeWrite = 7 "employee:write",
     /// Delete employees.
     EmployeeDelete = 8 "employee:delete",
-    /// See suppliers.
+    /// See all suppliers.
     SupplierRead = 9 "supplier:read",
     /// Create and change suppliers.
     SupplierWrite = 10 "supplier:write",
     /// Delete suppliers.
     SupplierDelete = 11 "supplier:delete",
-    /// See professionals.
+    /// See all professionals.
     ProfessionalRead = 12 "professional:read",
     /// Create and change professionals.
     ProfessionalWrite = 13 "professional:write",
     /// Delete professionals.
     ProfessionalDelete = 14 "professional:delete",
-    /// See projects.
+    /// See all projects.
     ProjectRead = 15 "project:read",
     /// Create and change projects.
     ProjectWrite = 16 "project:write",
     /// Delete projects.
     ProjectDelete = 17 "project:delete",
-    /// See tasks.
+    /// See all tasks.
     TaskRead = 18 "task:read",
     /// Create and change tasks.
     TaskWrite = 19 "task:write",
     /// Delete tasks.
     TaskDelete = 20 "task:delete",
+    /// See clients that one owns.
+    ClientReadOwn = 21 "client:read_own",
+    /// See suppliers that one owns.
+    SupplierReadOwn = 22 "supplier:read_own",
+    /// See professionals that one owns.
+    ProfessionalReadOwn = 23 "professional:read_own",
+    /// See projects that one owns.
+    ProjectReadOwn = 24 "project:read_own",
+    /// See tasks that one owns or is assigned to.
+    TaskReadOwn = 25 "task:read_own",
+    /// See clients of one's team.
+    ClientReadTeam = 26 "client:read_team",
+    /// See suppliers of one's team.
+    SupplierReadTeam = 27 "supplier:read_team",
+    /// See professionals of one's team.
+    ProfessionalReadTeam = 28 "professional:read_team",
+    /// See projects of one's team.
+    ProjectReadTeam = 29 "project:read_team",
+    /// See tasks of one's team.
+    TaskReadTeam = 30 "task:read_team",
     /// Run imports, which write only what may be written otherwise, and see
     /// those of others.
     ImportRun = 40 "import:run",
@@ -100,7 +120,8 @@ impl Permission {
         Self::ALL.iter().copied().find(|permission| permission.as_str() == name)
     }
 
-    /// What is needed for it too: to read what is written.
+    /// What is needed for it too: to read what is written. That is to read all,
+    /// unless something less is permitted.
     #[must_use]
     pub fn implies(self) -> Option<Self> {
         if matches!(self, Self::RoleManage | Self::KeyManage) {
@@ -108,7 +129,35 @@ impl Permission {
         }
         let (subject, action) = self.as_str().split_once(':')?;
         let reads = |it: &Self| it.as_str().strip_suffix(":read") == Some(subject);
-        (action != "read").then(|| Self::ALL.iter().copied().find(reads)).flatten()
+        (!action.starts_with("read")).then(|| Self::ALL.iter().copied().find(reads)).flatten()
+    }
+
+    /// The next less that may be seen, which is within it: of all records those
+    /// of the team, and of these one's own.
+    #[must_use]
+    pub const fn narrower(self) -> Option<Self> {
+        Some(match self {
+            Self::ClientRead => Self::ClientReadTeam,
+            Self::SupplierRead => Self::SupplierReadTeam,
+            Self::ProfessionalRead => Self::ProfessionalReadTeam,
+            Self::ProjectRead => Self::ProjectReadTeam,
+            Self::TaskRead => Self::TaskReadTeam,
+            Self::ClientReadTeam => Self::ClientReadOwn,
+            Self::SupplierReadTeam => Self::SupplierReadOwn,
+            Self::ProfessionalReadTeam => Self::ProfessionalReadOwn,
+            Self::ProjectReadTeam => Self::ProjectReadOwn,
+            Self::TaskReadTeam => Self::TaskReadOwn,
+            _ => return None,
+        })
+    }
+
+    /// The least that is within it.
+    #[must_use]
+    pub const fn narrowest(self) -> Self {
+        match self.narrower() {
+            Some(narrower) => narrower.narrowest(),
+            None => self,
+        }
     }
 }
 
@@ -118,7 +167,8 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A set of permissions. In JSON, an array of their names in a fixed order.
+/// A set of permissions. In JSON, an array of their names in a fixed order; what
+/// is within another one of them is not named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Permissions(i64);
 
@@ -136,10 +186,14 @@ impl Permissions {
         all
     };
 
-    /// These and this one.
+    /// These and this one, with what is within it.
     #[must_use]
     pub const fn with(self, permission: Permission) -> Self {
-        Self(self.0 | 1 << permission as i64)
+        let with = Self(self.0 | 1 << permission as i64);
+        match permission.narrower() {
+            Some(narrower) => with.with(narrower),
+            None => with,
+        }
     }
 
     /// Those of both.
@@ -176,12 +230,17 @@ impl Permissions {
     /// With what each of them needs besides.
     #[must_use]
     pub fn closed(self) -> Self {
-        self.iter().filter_map(Permission::implies).fold(self, Self::with)
+        let needed = self.iter().filter_map(Permission::implies);
+        needed.filter(|needed| !self.contain(needed.narrowest().into())).fold(self, Self::with)
     }
 
-    /// Each of them.
+    /// Each of them but what is within another one.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL.iter().copied().filter(move |one| self.contain((*one).into()))
+        let has = move |one: Permission| self.0 & 1 << one as i64 != 0;
+        let is_within = move |one: Permission| {
+            Permission::ALL.iter().any(|it| has(*it) && it.narrower() == Some(one))
+        };
+        Permission::ALL.iter().copied().filter(move |one| has(*one) && !is_within(*one))
     }
 
     /// The mask that the database and tokens keep.
@@ -306,5 +365,24 @@ mod tests {
         assert_eq!(roles, Permission::RoleManage | Permission::MemberRead);
         assert_eq!(Permissions::from(Permission::ImportRun).closed().iter().count(), 1);
         assert_eq!(Permissions::ALL.closed(), Permissions::ALL);
+    }
+
+    #[test]
+    fn what_sees_more_sees_less_and_names_only_itself() {
+        let all = Permissions::from(Permission::ClientRead);
+        assert!(all.contain(Permission::ClientReadOwn.into()));
+        assert!(all.contain(Permission::ClientReadTeam.into()));
+        assert_eq!(serde_json::to_string(&all).expect("serialises"), r#"["client:read"]"#);
+        let team = Permissions::from(Permission::ClientReadTeam);
+        assert!(team.contain(Permission::ClientReadOwn.into()) && !team.contain(all));
+        assert_eq!(all.without(team).to_string(), "client:read");
+        assert_eq!(Permission::TaskRead.narrowest(), Permission::TaskReadOwn);
+        assert_eq!(Permission::ImportRun.narrowest(), Permission::ImportRun);
+    }
+
+    #[test]
+    fn whoever_writes_their_own_need_not_read_all() {
+        let own = Permission::ClientWrite | Permission::ClientReadOwn;
+        assert_eq!(own.closed(), own);
     }
 }

@@ -60,6 +60,8 @@ pub struct Professional {
     pub portfolio: Option<String>,
     /// Whether the account works with them.
     pub status: ProfessionalStatus,
+    /// The member whose professional it is.
+    pub owner_id: Option<Id<User>>,
     /// 1 when created, one more at each change. Also the `ETag`.
     pub version: i64,
     /// When it was created.
@@ -109,6 +111,10 @@ pub struct NewProfessional {
     /// Whether the account works with them; `active` if absent.
     #[serde(default)]
     pub status: ProfessionalStatus,
+    /// The member whose professional it is. If absent, whoever creates it; when it is
+    /// replaced, it stays with whom it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<Id<User>>,
 }
 
 impl NewProfessional {
@@ -156,6 +162,9 @@ pub struct ProfessionalPatch {
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub status: Change<ProfessionalStatus>,
+    /// New owner: a member, or nobody.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub owner_id: Change<Id<User>>,
 }
 
 filters! {
@@ -175,6 +184,8 @@ filters! {
         email: OneOf<String>,
         /// Prices within these, whatever the currency.
         hourly_rate: Within<Decimal>,
+        /// Any of these owners.
+        owner_id: OneOf<Id<User>>,
     }
 }
 
@@ -200,6 +211,7 @@ impl Entity for Professional {
         "phone",
         "portfolio",
         "status",
+        "owner_id",
         "version",
         "created_at",
         "created_by",

@@ -47,7 +47,7 @@ impl BuiltInRole {
                 matches!(self, Self::Owner | Self::Admin | Self::Manager)
             }
             record => match record.as_str().split_once(':') {
-                Some((_, "read")) => true,
+                Some((_, "read" | "read_team" | "read_own")) => true,
                 Some(("department" | "employee", _)) | Some((_, "delete")) => {
                     matches!(self, Self::Owner | Self::Admin | Self::Manager)
                 }

@@ -49,6 +49,8 @@ pub struct Supplier {
     pub rating: Option<i16>,
     /// Where the supplier stands.
     pub status: SupplierStatus,
+    /// The member whose supplier it is.
+    pub owner_id: Option<Id<User>>,
     /// 1 when created, one more at each change. Also the `ETag`.
     pub version: i64,
     /// When it was created.
@@ -98,6 +100,10 @@ pub struct NewSupplier {
     /// Where the supplier stands; `active` if absent.
     #[serde(default)]
     pub status: SupplierStatus,
+    /// The member whose supplier it is. If absent, whoever creates it; when it is
+    /// replaced, it stays with whom it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<Id<User>>,
 }
 
 impl NewSupplier {
@@ -145,6 +151,9 @@ pub struct SupplierPatch {
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub status: Change<SupplierStatus>,
+    /// New owner: a member, or nobody.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub owner_id: Change<Id<User>>,
 }
 
 filters! {
@@ -162,6 +171,8 @@ filters! {
         tax_id: OneOf<String>,
         /// Ratings within these.
         rating: Within<i16>,
+        /// Any of these owners.
+        owner_id: OneOf<Id<User>>,
     }
 }
 
@@ -187,6 +198,7 @@ impl Entity for Supplier {
         "payment_terms",
         "rating",
         "status",
+        "owner_id",
         "version",
         "created_at",
         "created_by",

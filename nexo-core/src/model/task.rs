@@ -76,6 +76,8 @@ pub struct Task {
     pub spent_hours: Option<Decimal>,
     /// When it was done; absent unless it is.
     pub completed_at: Option<Timestamp>,
+    /// The member whose task it is.
+    pub owner_id: Option<Id<User>>,
     /// 1 when created, one more at each change. Also the `ETag`.
     pub version: i64,
     /// When it was created.
@@ -128,6 +130,10 @@ pub struct NewTask {
     /// Hours that it has taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spent_hours: Option<Decimal>,
+    /// The member whose task it is. If absent, whoever creates it; when it is
+    /// replaced, it stays with whom it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<Id<User>>,
 }
 
 impl NewTask {
@@ -178,6 +184,9 @@ pub struct TaskPatch {
     /// New spent hours.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub spent_hours: Change<Decimal>,
+    /// New owner: a member, or nobody.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub owner_id: Change<Id<User>>,
 }
 
 filters! {
@@ -199,6 +208,8 @@ filters! {
         due_on: Within<Date>,
         /// Done within these times.
         completed_at: Within<Timestamp>,
+        /// Any of these owners.
+        owner_id: OneOf<Id<User>>,
     }
 }
 
@@ -226,6 +237,7 @@ impl Entity for Task {
         "estimate_hours",
         "spent_hours",
         "completed_at",
+        "owner_id",
         "version",
         "created_at",
         "created_by",

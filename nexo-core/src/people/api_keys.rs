@@ -77,14 +77,18 @@ impl ApiKeyRepository {
             .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "a key acts for a user"))?;
         let permissions = new.permissions.closed();
         if let Err(forbidden) = roles::within(scope, permissions, &[]) {
-            return Err(self.database.scoped(scope).refuse(forbidden).await);
+            return Err(self.database.scoped_to_account(scope).refuse(forbidden).await);
         }
         let token = OpaqueToken::generate(Kind::ApiKey, scope.account_id())?;
         let (id, bits, hash) = (Id::<ApiKey>::new(), permissions.bits(), token.hash().to_vec());
         let insert: [&(dyn ToSql + Sync); 7] =
             [&id, &user, &new.name, &bits, &hash, &new.expires_at, &MOST];
         let access = Access::write_in_turn(Permission::KeyManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(INSERT, &insert)]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(INSERT, &insert)])
+            .await?;
         let made = rows[0].first().ok_or_else(|| {
             Error::new(ErrorCode::Conflict, "an account has at most 1,000 API keys; revoke some")
         })?;
@@ -97,7 +101,8 @@ impl ApiKeyRepository {
     /// `forbidden` without `key:manage`.
     pub async fn list(&self, scope: &TenantScope) -> Result<ApiKeys> {
         let access = Access::read(Permission::KeyManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &[])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(LIST, &[])]).await?;
         let data = rows[0].iter().map(from_row).collect::<Result<_, _>>().map_err(translate)?;
         Ok(ApiKeys { data })
     }
@@ -108,7 +113,8 @@ impl ApiKeyRepository {
     /// `not_found`; `forbidden` without `key:manage`.
     pub async fn get(&self, scope: &TenantScope, id: Id<ApiKey>) -> Result<ApiKey> {
         let access = Access::read(Permission::KeyManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(GET, &[&id])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(GET, &[&id])]).await?;
         from_row(rows[0].first().ok_or_else(Error::not_found)?).map_err(translate)
     }
 
@@ -119,7 +125,11 @@ impl ApiKeyRepository {
     /// more than the scope.
     pub async fn revoke(&self, scope: &TenantScope, id: Id<ApiKey>) -> Result<()> {
         let access = Access::write_in_turn(Permission::KeyManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(REVOKE, &[&id])]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(REVOKE, &[&id])])
+            .await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
 }

@@ -90,7 +90,7 @@ impl InvitationRepository {
         invite.validate().map_err(Error::invalid)?;
         // What a key invites would outlive the key.
         super::in_session(&self.database, scope).await?;
-        self.database.scoped(scope).permit(Permission::MemberManage.into()).await
+        self.database.scoped_to_account(scope).permit(Permission::MemberManage.into()).await
     }
 
     /// The same for a program that mails the token to the address and tells it
@@ -122,7 +122,7 @@ impl InvitationRepository {
         let replace: [&(dyn ToSql + Sync); 1] = [&email];
         let calls = [Call::new(REPLACE, &replace), Call::new(INSERT, &insert)];
         let access = Access::write_in_turn(Permission::MemberManage);
-        let rows = self.database.scoped(scope).run(access, &calls).await?;
+        let rows = self.database.scoped_to_account(scope).run(access, &calls).await?;
         let made = rows[1].first().ok_or_else(|| {
             let told = "an account has at most 1,000 invitations at a time; withdraw some";
             Error::new(ErrorCode::Conflict, told)
@@ -137,7 +137,8 @@ impl InvitationRepository {
     /// `forbidden` without `member:manage`.
     pub async fn list(&self, scope: &TenantScope) -> Result<Invitations> {
         let access = Access::read(Permission::MemberManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &[])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(LIST, &[])]).await?;
         let data = rows[0].iter().map(from_row).collect::<Result<_, _>>().map_err(translate)?;
         Ok(Invitations { data })
     }
@@ -148,7 +149,8 @@ impl InvitationRepository {
     /// `not_found`; `forbidden` without `member:manage`.
     pub async fn get(&self, scope: &TenantScope, id: Id<Invitation>) -> Result<Invitation> {
         let access = Access::read(Permission::MemberManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(GET, &[&id])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(GET, &[&id])]).await?;
         from_row(rows[0].first().ok_or_else(Error::not_found)?).map_err(translate)
     }
 
@@ -159,7 +161,11 @@ impl InvitationRepository {
     /// to more than the own permissions.
     pub async fn withdraw(&self, scope: &TenantScope, id: Id<Invitation>) -> Result<()> {
         let access = Access::write_in_turn(Permission::MemberManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(WITHDRAW, &[&id])]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(WITHDRAW, &[&id])])
+            .await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
 }

@@ -54,7 +54,7 @@ const REMOVE: &str =
 /// Nobody gives or takes more than they have themselves: that is `forbidden`.
 #[derive(Clone)]
 pub struct MemberRepository {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl Database {
@@ -84,7 +84,8 @@ impl MemberRepository {
         let fetch = i64::from(limit) + 1;
         let params: [&(dyn ToSql + Sync); 2] = [&after, &fetch];
         let access = Access::read(Permission::MemberRead);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &params)]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(LIST, &params)]).await?;
         let shown = rows[0].iter().take(usize::from(limit));
         let data: Vec<Member> = shown.map(from_row).collect::<Result<_, _>>().map_err(translate)?;
         let more = rows[0].len() > data.len();
@@ -98,7 +99,8 @@ impl MemberRepository {
     /// `not_found`; `forbidden` without `member:read`.
     pub async fn get(&self, scope: &TenantScope, user: Id<User>) -> Result<Member> {
         let access = Access::read(Permission::MemberRead);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(GET, &[&user])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(GET, &[&user])]).await?;
         the_member(&rows[0])
     }
 
@@ -121,7 +123,7 @@ impl MemberRepository {
         let params: [&(dyn ToSql + Sync); 4] = [&user, &role, &role_id.flatten(), &patch.disabled];
         let access = Access::write_in_turn(Permission::MemberManage);
         let calls = [Call::new(PATCH, &params)];
-        let rows = self.database.scoped(scope).run(access, &calls).await?;
+        let rows = self.database.scoped_to_account(scope).run(access, &calls).await?;
         the_member(&rows[0])
     }
 
@@ -135,7 +137,11 @@ impl MemberRepository {
             super::in_session(&self.database, scope).await?;
         }
         let access = Access::write_in_turn(Permission::MemberManage);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(REMOVE, &[&user])])
+            .await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
 
@@ -150,7 +156,11 @@ impl MemberRepository {
             .user_id()
             .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, "this needs a user"))?;
         let access = Access::write_in_turn(Permissions::NONE);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(REMOVE, &[&user])]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(REMOVE, &[&user])])
+            .await?;
         rows[0].first().map(drop).ok_or_else(Error::not_found)
     }
 }

@@ -15,6 +15,7 @@ mod members;
 mod role_ref;
 mod roles;
 mod settings;
+mod transfer;
 
 #[cfg(feature = "auth")]
 pub use api_keys::ApiKeyRepository;
@@ -34,7 +35,7 @@ pub(crate) const ONE_AFTER_THE_OTHER: &str = "select nexo.hold_roles($1)";
 async fn in_session(database: &Database, scope: &TenantScope) -> Result<()> {
     match scope.require_session() {
         Ok(()) => Ok(()),
-        Err(forbidden) => Err(database.scoped(scope).refuse(forbidden).await),
+        Err(forbidden) => Err(database.scoped_to_account(scope).refuse(forbidden).await),
     }
 }
 

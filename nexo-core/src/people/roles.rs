@@ -85,7 +85,8 @@ impl RoleRepository {
     /// `forbidden` without `member:read`.
     pub async fn list(&self, scope: &TenantScope) -> Result<Roles> {
         let access = Access::read(Permission::MemberRead);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(LIST, &[])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(LIST, &[])]).await?;
         let data = rows[0].iter().map(from_row).collect::<Result<_, _>>().map_err(translate)?;
         let built_in =
             |role: &BuiltInRole| BuiltIn { role: *role, permissions: role.permissions() };
@@ -98,7 +99,8 @@ impl RoleRepository {
     /// `not_found`; `forbidden` without `member:read`.
     pub async fn get(&self, scope: &TenantScope, id: Id<Role>) -> Result<Role> {
         let access = Access::read(Permission::MemberRead);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(GET, &[&id])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(GET, &[&id])]).await?;
         the_role(&rows[0])
     }
 
@@ -117,11 +119,11 @@ impl RoleRepository {
         let (built_ins, parents) = split(&new.inherits);
         let permissions = new.permissions.closed();
         if let Err(forbidden) = within(scope, permissions, &built_ins) {
-            return Err(self.database.scoped(scope).refuse(forbidden).await);
+            return Err(self.database.scoped_to_account(scope).refuse(forbidden).await);
         }
         let (id, creator, bits) = (Id::<Role>::new(), scope.user_id(), permissions.bits());
         self.database
-            .once(scope, key, async |transaction| {
+            .once_in_account(scope, key, async |transaction| {
                 let insert: [&(dyn ToSql + Sync); 6] =
                     [&id, &creator, &new.name, &new.description, &bits, &built_ins];
                 let inherit: [&(dyn ToSql + Sync); 2] = [&id, &parents];
@@ -163,7 +165,7 @@ impl RoleRepository {
         let (built_ins, parents) = patch.inherits.as_deref().map(split).unzip();
         let given = permissions.unwrap_or_default();
         if let Err(forbidden) = within(scope, given, built_ins.as_deref().unwrap_or_default()) {
-            return Err(self.database.scoped(scope).refuse(forbidden).await);
+            return Err(self.database.scoped_to_account(scope).refuse(forbidden).await);
         }
         let bits = permissions.map(Permissions::bits);
         let changes_description = !matches!(patch.description, Change::Keep);

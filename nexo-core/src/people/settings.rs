@@ -42,7 +42,8 @@ impl SettingsRepository {
     /// `session_ended`.
     pub async fn get(&self, scope: &TenantScope) -> Result<AccountSettings> {
         let access = Access::read(Permissions::NONE);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(READ, &[])]).await?;
+        let rows =
+            self.database.scoped_to_account(scope).run(access, &[Call::new(READ, &[])]).await?;
         match rows[0].first() {
             Some(row) => from_row(row).map_err(translate),
             None => Ok(AccountSettings::default()),
@@ -65,7 +66,11 @@ impl SettingsRepository {
         let who = scope.user_id();
         let params: [&(dyn ToSql + Sync); 2] = [&patch.second_factor_required, &who];
         let access = Access::write_in_turn(Permission::AccountAdmin);
-        let rows = self.database.scoped(scope).run(access, &[Call::new(PATCH, &params)]).await?;
+        let rows = self
+            .database
+            .scoped_to_account(scope)
+            .run(access, &[Call::new(PATCH, &params)])
+            .await?;
         let row = rows[0].first().ok_or_else(|| {
             let told =
                 "set up a second factor of your own first, or you would be shut out yourself";

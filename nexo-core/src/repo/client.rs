@@ -5,14 +5,16 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
+use super::table::{
+    CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search, transfer,
+};
 use crate::model::{Client, ClientPatch, NewClient};
 
 /// The columns of every row that is read, in the order of `from_row`.
 macro_rules! columns {
     () => {
         "id, external_id, name, kind, email, phone, website, address, status, tags, notes, \
-         version, created_at, created_by, updated_at, archived_at"
+         version, created_at, created_by, updated_at, archived_at, owner_id"
     };
 }
 
@@ -22,8 +24,8 @@ macro_rules! insert {
         concat!(
             "insert into nexo.clients
                 (account_id, id, created_by, external_id, name, kind, email, phone, website, address, status, tags,
-                 notes)
-             values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13)
+                 notes, owner_id)
+             values ($1, $2, $3, $4, $5, $6, lower(btrim($7)), $8, $9, $10, $11, $12, $13, coalesce($14::uuid, $3))
              ",
             $conflict,
             " returning ",
@@ -38,7 +40,8 @@ macro_rules! replace {
         concat!(
             "update nexo.clients
              set external_id = $4, name = $5, kind = $6, email = lower(btrim($7)), phone = $8, website = $9,
-                 address = $10, status = $11, tags = $12, notes = $13, version = version + 1, updated_at = now()
+                 address = $10, status = $11, tags = $12, notes = $13,
+                 owner_id = coalesce($14, owner_id), version = version + 1, updated_at = now()
              where account_id = $1 and ",
             $which,
             " and ($3::bigint is null or version = $3)
@@ -73,6 +76,7 @@ impl Table for Client {
              status  = coalesce($16, status),
              tags    = case when $17 then coalesce($18::text[], '{}') else tags end,
              notes   = case when $19 then $20 else notes end,
+             owner_id = case when $21 then $22 else owner_id end,
              version = version + 1, updated_at = now()
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
@@ -82,8 +86,17 @@ impl Table for Client {
     const ORDERS: &'static [Order] =
         &[CREATED, UPDATED, Order { name: "name", column: "name", kind: SortKind::Text }];
 
-    const MERGED: &'static [(&'static str, &'static str)] =
-        &[("status", "created_at"), ("kind", "created_at")];
+    const MERGED: &'static [(&'static str, &'static str)] = &[
+        ("status", "created_at"),
+        ("kind", "created_at"),
+        ("owner_id", "created_at"),
+        ("owner_id", "updated_at"),
+        ("owner_id", "name"),
+    ];
+
+    const OWNERS: &'static [&'static str] = &["owner_id"];
+
+    const TRANSFER: Option<&'static str> = transfer!("nexo.clients");
 
     const SEARCH: Search = search!(
         "nexo.clients",
@@ -110,6 +123,7 @@ impl Table for Client {
             created_by: row.try_get(13)?,
             updated_at: row.try_get(14)?,
             archived_at: row.try_get(15)?,
+            owner_id: row.try_get(16)?,
         })
     }
 
@@ -125,6 +139,7 @@ impl Table for Client {
             &new.status,
             &new.tags,
             &new.notes,
+            &new.owner_id,
         ]
     }
 
@@ -151,6 +166,8 @@ impl Table for Client {
             &patch.tags,
             says(&patch.notes),
             &patch.notes,
+            says(&patch.owner_id),
+            &patch.owner_id,
         ]
     }
 

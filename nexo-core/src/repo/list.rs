@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::cursor::Cursor;
+use super::owned::{self, Whose};
 use super::table::{Order, Table};
 use crate::error::{Error, Result};
 use crate::model::{
@@ -51,6 +52,7 @@ impl<'a> Statement<'a> {
 
 /// The conditions of a list: what its page and its count share.
 pub(crate) struct Conditions<'a> {
+    whose: &'a Whose,
     archived: bool,
     collection: &'static str,
     q: Option<&'a String>,
@@ -58,7 +60,7 @@ pub(crate) struct Conditions<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    pub(crate) fn of<T: Table>(params: &'a ListParams<T>) -> Self {
+    pub(crate) fn of<T: Table>(params: &'a ListParams<T>, whose: &'a Whose) -> Self {
         let mut fields = Vec::new();
         for (name, field) in params.filter.fields() {
             let mut found = Vec::new();
@@ -66,7 +68,7 @@ impl<'a> Conditions<'a> {
             fields.extend(found.into_iter().map(|condition| (name, condition)));
         }
         let (archived, q) = (params.archived, params.q.as_ref());
-        Self { archived, collection: T::COLLECTION, q, fields }
+        Self { whose, archived, collection: T::COLLECTION, q, fields }
     }
 
     fn is_common(&self) -> bool {
@@ -86,7 +88,29 @@ impl<'a> Conditions<'a> {
             .position(|(name, condition)| condition.comparison == Comparison::OneOf && shares(name))
     }
 
-    fn write(&self, to: &mut Statement<'a>, but: Option<usize>) {
+    /// The setting with the ids by each of which a piece of the page is walked.
+    fn walked(&self) -> Option<&'static str> {
+        match self.whose {
+            Whose::Told(setting) if self.q.is_none() => Some(setting),
+            _ => None,
+        }
+    }
+
+    /// All of them.
+    fn write<T: Table>(&self, to: &mut Statement<'a>, but: Option<usize>) {
+        self.write_asked(to, but);
+        match self.whose {
+            Whose::All => {}
+            Whose::Of(user) => {
+                let number = to.bind(user, Type::UUID);
+                let _infallible = write!(to.sql, " and {} = ${number}", T::OWNERS[0]);
+            }
+            Whose::Told(setting) => to.push(&owned::condition::<T>(setting)),
+        }
+    }
+
+    /// Those that were asked for.
+    fn write_asked(&self, to: &mut Statement<'a>, but: Option<usize>) {
         to.push(if self.archived {
             " and archived_at is not null"
         } else {
@@ -143,6 +167,40 @@ pub(crate) fn page<'a, T: Table>(
 ) -> Statement<'a> {
     let mut to = Statement::new(conditions.is_common());
     let merged = conditions.merged::<T>(order);
+    let (compare, direction) = if descending { ("<", " desc") } else { (">", "") };
+    let ends = |to: &mut Statement<'a>| {
+        if let Some(cursor) = after {
+            let key = to.bind(cursor.key.as_param(), order.kind.ty());
+            let id = to.bind(&cursor.id, Type::UUID);
+            let _infallible =
+                write!(to.sql, " and ({}, id) {compare} (${key}, ${id})", order.column);
+        }
+        // The usual one stands in the text: a plan that is kept then knows how few
+        // rows are wanted, or it would be made anew each time.
+        let limit = match *fetch {
+            USUAL if to.is_common => USUAL.to_string(),
+            _ => format!("${}", to.bind(fetch, Type::INT8)),
+        };
+        let end = format!(" order by {}{direction}, id{direction} limit {limit}", order.column);
+        to.push(&end);
+        end
+    };
+    if let Some(setting) = conditions.walked().filter(|_| merged.is_none()) {
+        to.push("select * from (");
+        let mut end = String::new();
+        for way in 0..T::OWNERS.len() {
+            to.push(if way > 0 { " union all " } else { "" });
+            to.push(&owned::piece_begins(setting));
+            to.push(T::SELECT);
+            conditions.write_asked(&mut to, None);
+            to.push(&owned::piece::<T>(setting, way));
+            end = ends(&mut to);
+            to.push(") as page");
+        }
+        to.push(") as page");
+        to.push(&end);
+        return to;
+    }
     if let Some(at) = merged {
         let (value, ty) = conditions.fields[at].1.operand.clone().expect("it has values");
         let array = ty.name().to_owned();
@@ -154,24 +212,11 @@ pub(crate) fn page<'a, T: Table>(
         );
     }
     to.push(T::SELECT);
-    conditions.write(&mut to, merged);
+    conditions.write::<T>(&mut to, merged);
     if let Some(at) = merged {
         let _infallible = write!(to.sql, " and {} = wanted.value", conditions.fields[at].0);
     }
-    let (compare, direction) = if descending { ("<", " desc") } else { (">", "") };
-    if let Some(cursor) = after {
-        let key = to.bind(cursor.key.as_param(), order.kind.ty());
-        let id = to.bind(&cursor.id, Type::UUID);
-        let _infallible = write!(to.sql, " and ({}, id) {compare} (${key}, ${id})", order.column);
-    }
-    // The usual one stands in the text: a plan that is kept then knows how few
-    // rows are wanted, or it would be made anew each time.
-    let limit = match *fetch {
-        USUAL if to.is_common => USUAL.to_string(),
-        _ => format!("${}", to.bind(fetch, Type::INT8)),
-    };
-    let end = format!(" order by {}{direction}, id{direction} limit {limit}", order.column);
-    to.push(&end);
+    let end = ends(&mut to);
     if merged.is_some() {
         to.push(") as page");
         to.push(&end);
@@ -186,7 +231,7 @@ pub(crate) fn count<'a, T: Table>(conditions: &Conditions<'a>, bounded: bool) ->
     to.push(from);
     to.push(T::NAME);
     to.push(" where account_id = $1");
-    conditions.write(&mut to, None);
+    conditions.write::<T>(&mut to, None);
     if bounded {
         let _infallible = write!(to.sql, " limit {}) as bounded", COUNT_BOUND + 1);
     }

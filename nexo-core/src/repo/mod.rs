@@ -11,6 +11,7 @@ mod export;
 mod keyed;
 mod list;
 pub(crate) mod operations;
+mod owned;
 mod patch;
 mod professional;
 mod project;
@@ -41,6 +42,7 @@ use crate::model::{Client, Department, Employee, Professional, Project, Supplier
 pub(crate) mod lists {
     pub(crate) use super::cursor::Cursor;
     pub(crate) use super::list::{Conditions, Statement, count, expansion, page};
+    pub(crate) use super::owned::Whose;
 }
 
 /// Every table of the crate: what must hold for each of them is asked of these.

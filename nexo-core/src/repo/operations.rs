@@ -5,6 +5,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::Cursor;
 use super::list::{self, Conditions, Statement};
+use super::owned::Whose;
 use super::references;
 use super::search;
 use super::table::{Expansion, Table};
@@ -26,7 +27,8 @@ pub(crate) async fn create<T: Table>(executor: &impl Executor, new: &T::New) -> 
 }
 
 pub(crate) async fn get<T: Table>(executor: &impl Executor, id: Id<T>) -> Result<T> {
-    let rows = executor.run(Access::read(T::TO_READ), &[Call::new(T::GET, &[&id])]).await?;
+    let rows =
+        executor.run(Access::read(T::TO_READ.narrowest()), &[Call::new(T::GET, &[&id])]).await?;
     the_row(&rows[0])
 }
 
@@ -139,7 +141,8 @@ pub(super) async fn page_of<T: Table>(
     // One more than asked for tells whether there is a next page.
     let (fetch, shown) = (i64::from(limit) + 1, i64::from(limit));
 
-    let conditions = Conditions::of(params);
+    let whose = Whose::by::<T>(executor.scope());
+    let conditions = Conditions::of(params, &whose);
     let page = |rows| list::page::<T>(&conditions, order, descending, cursor.as_ref(), rows);
     let mut statements = vec![page(&fetch)];
     if params.count != CountMode::None {
@@ -151,7 +154,7 @@ pub(super) async fn page_of<T: Table>(
         statements.extend(expansions.iter().map(|expansion| list::expansion(&page, expansion)));
     }
     let calls: Vec<Call<'_>> = statements.iter().map(Statement::call).collect();
-    let mut results = executor.run(Access::read(T::TO_READ), &calls).await?.into_iter();
+    let mut results = executor.run(Access::read(T::TO_READ.narrowest()), &calls).await?.into_iter();
 
     let rows = results.next().unwrap_or_default();
     let count = match params.count {

@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
+use super::table::{
+    CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search, transfer,
+};
 use crate::model::{NewProfessional, Professional, ProfessionalPatch};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -13,7 +15,7 @@ macro_rules! columns {
     () => {
         "id, external_id, name, specialty, skills, hourly_rate, currency, availability, \
          email, phone, portfolio, status, version, created_at, created_by, updated_at, \
-         archived_at"
+         archived_at, owner_id"
     };
 }
 
@@ -23,8 +25,8 @@ macro_rules! insert {
         concat!(
             "insert into nexo.professionals
                 (account_id, id, created_by, external_id, name, specialty, skills, hourly_rate, currency,
-                 availability, email, phone, portfolio, status)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, lower(btrim($11)), $12, $13, $14)
+                 availability, email, phone, portfolio, status, owner_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, lower(btrim($11)), $12, $13, $14, coalesce($15::uuid, $3))
              ",
             $conflict,
             " returning ",
@@ -40,6 +42,7 @@ macro_rules! replace {
             "update nexo.professionals
              set external_id = $4, name = $5, specialty = $6, skills = $7, hourly_rate = $8, currency = $9,
                  availability = $10, email = lower(btrim($11)), phone = $12, portfolio = $13, status = $14,
+                 owner_id = coalesce($15, owner_id),
                  version = version + 1, updated_at = now()
              where account_id = $1 and ",
             $which,
@@ -76,6 +79,7 @@ impl Table for Professional {
              phone        = case when $18 then $19 else phone end,
              portfolio    = case when $20 then $21 else portfolio end,
              status       = coalesce($22, status),
+             owner_id     = case when $23 then $24 else owner_id end,
              version = version + 1, updated_at = now()
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
@@ -90,7 +94,14 @@ impl Table for Professional {
         ("availability", "created_at"),
         ("specialty", "created_at"),
         ("currency", "created_at"),
+        ("owner_id", "created_at"),
+        ("owner_id", "updated_at"),
+        ("owner_id", "name"),
     ];
+
+    const OWNERS: &'static [&'static str] = &["owner_id"];
+
+    const TRANSFER: Option<&'static str> = transfer!("nexo.professionals");
 
     const SEARCH: Search = search!(
         "nexo.professionals",
@@ -118,6 +129,7 @@ impl Table for Professional {
             created_by: row.try_get(14)?,
             updated_at: row.try_get(15)?,
             archived_at: row.try_get(16)?,
+            owner_id: row.try_get(17)?,
         })
     }
 
@@ -134,6 +146,7 @@ impl Table for Professional {
             &new.phone,
             &new.portfolio,
             &new.status,
+            &new.owner_id,
         ]
     }
 
@@ -162,6 +175,8 @@ impl Table for Professional {
             says(&patch.portfolio),
             &patch.portfolio,
             &patch.status,
+            says(&patch.owner_id),
+            &patch.owner_id,
         ]
     }
 

@@ -7,11 +7,13 @@ use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
 use super::table::{
     CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+    transfer,
 };
 use crate::model::{Client, Employee, NewProject, Professional, Project, ProjectPatch};
 
 /// The columns of every row that is read, in the order of `from_row`. Members
-/// are read with their project: they are a part of it.
+/// are read with their project: they are a part of it. The last two only let
+/// lists be merged by them.
 macro_rules! columns {
     () => {
         "id, external_id, client_id, name, code, description, status, starts_on, ends_on, budget, currency, owner_id,
@@ -20,7 +22,7 @@ macro_rules! columns {
                from nexo.project_members m
                where m.account_id = $1 and m.project_id = projects.id
                order by m.position) as members,
-         version, created_at, created_by, updated_at, archived_at"
+         version, created_at, created_by, updated_at, archived_at, starts_on_sort, ends_on_sort"
     };
 }
 
@@ -45,7 +47,7 @@ macro_rules! insert {
                  insert into nexo.projects
                      (account_id, id, created_by, external_id, client_id, name, code, description, status, starts_on,
                       ends_on, budget, currency, owner_id)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, coalesce($14::uuid, $3))
                  ",
             $conflict,
             "
@@ -68,8 +70,8 @@ macro_rules! replace {
             "with project as (
                  update nexo.projects
                  set external_id = $4, client_id = $5, name = $6, code = $7, description = $8, status = $9,
-                     starts_on = $10, ends_on = $11, budget = $12, currency = $13, owner_id = $14,
-                     version = version + 1, updated_at = now()
+                     starts_on = $10, ends_on = $11, budget = $12, currency = $13,
+                     owner_id = coalesce($14, owner_id), version = version + 1, updated_at = now()
                  where account_id = $1 and ",
             $which,
             " and ($3::bigint is null or version = $3)
@@ -167,7 +169,15 @@ impl Table for Project {
         ("client_id", "created_at"),
         ("owner_id", "created_at"),
         ("currency", "created_at"),
+        ("owner_id", "updated_at"),
+        ("owner_id", "name"),
+        ("owner_id", "starts_on"),
+        ("owner_id", "ends_on"),
     ];
+
+    const OWNERS: &'static [&'static str] = &["owner_id"];
+
+    const TRANSFER: Option<&'static str> = transfer!("nexo.projects");
 
     const REFERENCES: &'static [Reference] = &[
         Reference {

@@ -21,6 +21,8 @@ pub struct RegisteredTable {
     pub to_delete: Permission,
     /// The columns that refer to other records.
     pub references: &'static [Reference],
+    /// How records get another owner, if they have any.
+    pub(crate) transfer: Option<&'static str>,
     /// How it is searched.
     pub search: Search,
     /// How it is imported.
@@ -40,6 +42,7 @@ impl RegisteredTable {
             to_write: T::TO_WRITE,
             to_delete: T::TO_DELETE,
             references: T::REFERENCES,
+            transfer: T::TRANSFER,
             search: T::SEARCH,
             import: Importing::of::<T>(),
             #[cfg(feature = "testing")]

@@ -75,9 +75,9 @@ fn searched(names: &[String], may: Permissions) -> Result<Searched> {
     let mut missing = Permissions::NONE;
     for table in all {
         let asked = names.iter().any(|name| name == table.collection);
-        if !may.contain(table.to_read.into()) {
+        if !may.contain(table.to_read.narrowest().into()) {
             if asked || names.is_empty() {
-                missing = missing.with(table.to_read);
+                missing = missing.with(table.to_read.narrowest());
             }
         } else if asked || names.is_empty() {
             searched.push((table.collection, table.search));

@@ -5,7 +5,9 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
-use super::table::{CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search};
+use super::table::{
+    CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search, transfer,
+};
 use crate::model::{NewSupplier, Supplier, SupplierPatch};
 
 /// The columns of every row that is read, in the order of `from_row`.
@@ -13,7 +15,7 @@ macro_rules! columns {
     () => {
         "id, external_id, company, category, contact_person, email, phone, address, tax_id, \
          payment_terms, rating, status, version, created_at, created_by, updated_at, \
-         archived_at"
+         archived_at, owner_id"
     };
 }
 
@@ -23,8 +25,8 @@ macro_rules! insert {
         concat!(
             "insert into nexo.suppliers
                 (account_id, id, created_by, external_id, company, category, contact_person, email, phone, address,
-                 tax_id, payment_terms, rating, status)
-             values ($1, $2, $3, $4, $5, $6, $7, lower(btrim($8)), $9, $10, $11, $12, $13, $14)
+                 tax_id, payment_terms, rating, status, owner_id)
+             values ($1, $2, $3, $4, $5, $6, $7, lower(btrim($8)), $9, $10, $11, $12, $13, $14, coalesce($15::uuid, $3))
              ",
             $conflict,
             " returning ",
@@ -40,6 +42,7 @@ macro_rules! replace {
             "update nexo.suppliers
              set external_id = $4, company = $5, category = $6, contact_person = $7, email = lower(btrim($8)), phone
                  = $9, address = $10, tax_id = $11, payment_terms = $12, rating = $13, status = $14,
+                 owner_id = coalesce($15, owner_id),
                  version = version + 1, updated_at = now()
              where account_id = $1 and ",
             $which,
@@ -76,6 +79,7 @@ impl Table for Supplier {
              payment_terms  = case when $19 then $20 else payment_terms end,
              rating         = case when $21 then $22 else rating end,
              status         = coalesce($23, status),
+             owner_id       = case when $24 then $25 else owner_id end,
              version = version + 1, updated_at = now()
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
@@ -85,8 +89,17 @@ impl Table for Supplier {
     const ORDERS: &'static [Order] =
         &[CREATED, UPDATED, Order { name: "company", column: "company", kind: SortKind::Text }];
 
-    const MERGED: &'static [(&'static str, &'static str)] =
-        &[("status", "created_at"), ("category", "created_at")];
+    const MERGED: &'static [(&'static str, &'static str)] = &[
+        ("status", "created_at"),
+        ("category", "created_at"),
+        ("owner_id", "created_at"),
+        ("owner_id", "updated_at"),
+        ("owner_id", "company"),
+    ];
+
+    const OWNERS: &'static [&'static str] = &["owner_id"];
+
+    const TRANSFER: Option<&'static str> = transfer!("nexo.suppliers");
 
     const SEARCH: Search = search!(
         "nexo.suppliers",
@@ -123,6 +136,7 @@ impl Table for Supplier {
             created_by: row.try_get(14)?,
             updated_at: row.try_get(15)?,
             archived_at: row.try_get(16)?,
+            owner_id: row.try_get(17)?,
         })
     }
 
@@ -139,6 +153,7 @@ impl Table for Supplier {
             &new.payment_terms,
             &new.rating,
             &new.status,
+            &new.owner_id,
         ]
     }
 
@@ -168,6 +183,8 @@ impl Table for Supplier {
             says(&patch.rating),
             &patch.rating,
             &patch.status,
+            says(&patch.owner_id),
+            &patch.owner_id,
         ]
     }
 

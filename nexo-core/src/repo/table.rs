@@ -50,6 +50,12 @@ pub trait Table: Entity {
     /// Filters and orders that share an index, so that a list of rows with one
     /// of several values is merged from one ordered piece a value.
     const MERGED: &'static [(&'static str, &'static str)];
+    /// The columns that make a record somebody's own; of a kind without one
+    /// everybody sees all or none. Each goes before every order in an index.
+    const OWNERS: &'static [&'static str] = &[];
+    /// How records get another owner. `$2` whose they are, `$3` whose they are to
+    /// be, `$4` how many at most: how many did.
+    const TRANSFER: Option<&'static str> = None;
     /// The columns that refer to other records.
     const REFERENCES: &'static [Reference] = &[];
     /// The references whose records a list can bring along.
@@ -197,6 +203,26 @@ macro_rules! row_statements {
     };
 }
 pub(super) use row_statements;
+
+/// The statement of a [`Table::TRANSFER`].
+macro_rules! transfer {
+    ($table:literal) => {
+        Some(concat!(
+            "with going as (
+                 select id from ",
+            $table,
+            " where account_id = $1 and owner_id = $2 order by created_at, id limit $4 for no key update
+             ), gone as (
+                 update ",
+            $table,
+            " set owner_id = $3, version = version + 1, updated_at = now()
+                 where account_id = $1 and owner_id = $2 and id in (select id from going) returning id
+             )
+             select count(*) from gone"
+        ))
+    };
+}
+pub(super) use transfer;
 
 /// The statement of a [`Search`].
 macro_rules! search {

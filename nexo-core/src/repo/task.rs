@@ -7,6 +7,7 @@ use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
 use super::table::{
     CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+    transfer,
 };
 use crate::model::{Employee, NewTask, Professional, Project, Task, TaskPatch, TaskPriority};
 
@@ -16,8 +17,8 @@ macro_rules! columns {
     () => {
         "id, external_id, project_id, parent_id, title, description, status, priority, \
          assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours, \
-         completed_at, version, created_at, created_by, updated_at, archived_at, due_on_sort, \
-         priority_sort"
+         completed_at, version, created_at, created_by, updated_at, archived_at, owner_id, \
+         due_on_sort, priority_sort"
     };
 }
 
@@ -27,8 +28,9 @@ macro_rules! insert {
         concat!(
             "insert into nexo.tasks
                 (account_id, id, created_by, external_id, project_id, parent_id, title, description, status,
-                 priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 priority, assignee_employee_id, assignee_professional_id, due_on, estimate_hours, spent_hours,
+                 owner_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, coalesce($16::uuid, $3))
              ",
             $conflict,
             " returning ",
@@ -44,7 +46,8 @@ macro_rules! replace {
             "update nexo.tasks
              set external_id = $4, project_id = $5, parent_id = $6, title = $7, description = $8, status = $9,
                  priority = $10, assignee_employee_id = $11, assignee_professional_id = $12, due_on = $13,
-                 estimate_hours = $14, spent_hours = $15, version = version + 1, updated_at = now()
+                 estimate_hours = $14, spent_hours = $15, owner_id = coalesce($16, owner_id),
+                 version = version + 1, updated_at = now()
              where account_id = $1 and ",
             $which,
             " and ($3::bigint is null or version = $3)
@@ -81,6 +84,7 @@ impl Table for Task {
              due_on                   = case when $19 then $20 else due_on end,
              estimate_hours           = case when $21 then $22 else estimate_hours end,
              spent_hours              = case when $23 then $24 else spent_hours end,
+             owner_id                 = case when $25 then $26 else owner_id end,
              version = version + 1, updated_at = now()
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
@@ -105,7 +109,16 @@ impl Table for Task {
         ("assignee_id", "due_on"),
         ("project_id", "due_on"),
         ("priority", "priority"),
+        ("owner_id", "created_at"),
+        ("owner_id", "updated_at"),
+        ("owner_id", "title"),
+        ("owner_id", "due_on"),
+        ("owner_id", "priority"),
     ];
+
+    const OWNERS: &'static [&'static str] = &["owner_id", "assignee_employee_id"];
+
+    const TRANSFER: Option<&'static str> = transfer!("nexo.tasks");
 
     const REFERENCES: &'static [Reference] = &[
         Reference {
@@ -170,6 +183,7 @@ impl Table for Task {
             created_by: row.try_get(16)?,
             updated_at: row.try_get(17)?,
             archived_at: row.try_get(18)?,
+            owner_id: row.try_get(19)?,
         })
     }
 
@@ -187,6 +201,7 @@ impl Table for Task {
             &new.due_on,
             &new.estimate_hours,
             &new.spent_hours,
+            &new.owner_id,
         ]
     }
 
@@ -217,6 +232,8 @@ impl Table for Task {
             &patch.estimate_hours,
             says(&patch.spent_hours),
             &patch.spent_hours,
+            says(&patch.owner_id),
+            &patch.owner_id,
         ]
     }
 

@@ -54,6 +54,7 @@ pub enum Operation {
 pub(crate) struct Probe {
     fields: &'static [&'static str],
     filters: &'static [&'static str],
+    orders: &'static [&'static str],
     expands: &'static [&'static str],
     example: fn(u32) -> Value,
     texts: fn(&Value) -> Vec<String>,
@@ -67,6 +68,7 @@ impl Probe {
         Self {
             fields: T::FIELDS,
             filters: T::Filter::NAMES,
+            orders: T::SORTS,
             expands: T::EXPANDS,
             example: |number| json(&T::example(number)),
             texts: statements::texts::<T>,
@@ -94,6 +96,12 @@ impl RegisteredTable {
     #[must_use]
     pub fn filters(&self) -> &'static [&'static str] {
         self.probe.filters
+    }
+
+    /// The names of the orders.
+    #[must_use]
+    pub fn orders(&self) -> &'static [&'static str] {
+        self.probe.orders
     }
 
     /// The names that `expand` knows.

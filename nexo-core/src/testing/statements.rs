@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::probe::Seen;
 use crate::model::{Account, Filters, Id, ListParams};
-use crate::repo::lists::{Conditions, Cursor, Statement, count, expansion, page};
+use crate::repo::lists::{Conditions, Cursor, Statement, Whose, count, expansion, page};
 use crate::repo::{Day, Order, SortKey, SortKind, Table};
 
 /// The texts of all statements. `record` is one of the table, as JSON.
@@ -20,9 +20,10 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
     texts.extend(T::UPSERTS.iter().flat_map(|it| [it.insert, it.replace]).map(str::to_owned));
     texts.extend(T::REFERENCES.iter().map(|reference| reference.count.to_owned()));
     texts.push(T::SEARCH.sql.to_owned());
+    texts.extend(T::TRANSFER.map(str::to_owned));
     let fetch = 100;
     for list in lists::<T>(Id::new(), record) {
-        let conditions = Conditions::of(&list.params);
+        let conditions = Conditions::of(&list.params, &Whose::All);
         let page = list.page(&conditions, &fetch);
         texts.extend(T::EXPANSIONS.iter().map(|each| expansion(&page, each).sql));
         texts.push(page.sql);
@@ -64,7 +65,7 @@ pub(super) async fn run<T: Table>(
     let rows = connection.query(T::SEARCH.sql, &[&account, &title]).await.expect("searched");
     seen.push((T::SEARCH.sql.to_owned(), rows.len()));
     for list in lists::<T>(account, record) {
-        let conditions = Conditions::of(&list.params);
+        let conditions = Conditions::of(&list.params, &Whose::All);
         let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
         let params = std::iter::once(&account as &(dyn ToSql + Sync)).chain(params);
         let typed: Vec<_> = params.zip(types).collect();
@@ -97,7 +98,7 @@ pub(super) async fn plans<T: Table>(
     let fetch = 51;
     // What is searched for is found by a function, of which a plan tells nothing.
     for list in lists::<T>(account, record).into_iter().filter(|list| list.params.q.is_none()) {
-        let conditions = Conditions::of(&list.params);
+        let conditions = Conditions::of(&list.params, &Whose::All);
         let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);
         let params = std::iter::once(&account as &(dyn ToSql + Sync)).chain(params);
         let typed: Vec<_> = params.zip(types).collect();

@@ -1,9 +1,12 @@
 //! The check at start: a role or a table that isolation cannot rest on is
 //! refused, by name. Each fault here is made on purpose in a good database.
 
+use std::sync::Arc;
+
 use nexo_core::Database;
 use nexo_core::testing::TestDatabase;
 use nexo_core::tokio_postgres::error::SqlState;
+use tokio::sync::Semaphore;
 
 const TABLE: &str = "create table nexo.probes (
     account_id uuid not null default nexo.current_account() references nexo.accounts on delete cascade,
@@ -89,6 +92,16 @@ const FAULTS: &[(&str, &str, &str)] = &[
      "nexo.acting_user() is a function of what may be done and must be STABLE"),
     ("R28", "grant update on nexo.audit_log to nexo_app", "nexo_app can change entries of the audit log"),
     ("R28", "grant delete on nexo.audit_log to nexo_auth", "nexo_auth can change entries of the audit log"),
+    ("P1", "drop policy only_visible on nexo.clients", "nexo.clients is open to nexo_limited, or has records with an owner"),
+    ("P1", "alter policy only_visible on nexo.tasks using (nexo.sees(0, 0, owner_id) or true) with check (nexo.sees(0, 0, owner_id) or true)",
+     "nexo.tasks is open to nexo_limited, or has records with an owner"),
+    ("P1", "alter policy only_visible on nexo.projects with check (true)", "nexo.projects is open to nexo_limited, or has records with an owner"),
+    ("P1", "grant select on nexo.imports to nexo_limited", "nexo.imports is open to nexo_limited"),
+    ("P1", "grant select on nexo.audit_log to nexo_limited", "nexo.audit_log is open to nexo_limited"),
+    ("P1", "create or replace function nexo.sees(all_of bigint, of_team bigint, owner uuid) returns boolean language sql stable parallel safe return true",
+     "nexo.sees(bigint,bigint,uuid) is a function of what may be done and must be STABLE"),
+    ("R3", "grant select (email) on nexo.employees to nexo_team", "nexo.employees.email is open to nexo_team"),
+    ("R6", "alter function nexo.visible_to(uuid) owner to nexo_owner", "is a function that runs with its owner's rights"),
     ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
      "nexo.shared can be read or written by nexo_app"),
 ];
@@ -96,8 +109,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
 #[tokio::test]
 async fn r1_to_r8_each_fault_is_refused_by_name() {
     let mut faults = tokio::task::JoinSet::new();
+    // Each opens its database twice: all at once would wait for one another.
+    let places = Arc::new(Semaphore::new(8));
     for (control, fault, said) in FAULTS {
+        let places = Arc::clone(&places);
         faults.spawn(async move {
+            let _place = places.acquire().await.expect("open");
             let test = TestDatabase::create().await;
             let superuser = test.superuser().await;
             superuser.batch_execute(TABLE).await.expect("a table by the rules");

@@ -22,3 +22,4 @@ mod second_factor;
 mod sessions;
 mod tokens;
 mod unit_of_work;
+mod visibility;

@@ -100,7 +100,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "NEXO_DATABASE_CA_FILE", value_name = "FILE")]
     pub(crate) database_ca_file: Option<PathBuf>,
 
-    /// Most database connections for tenants' work; logins have a quarter of it besides
+    /// Most database connections for tenants' work; as many more for users who see only some records, and logins have a quarter of it besides
     #[arg(
         long, env = "NEXO_POOL_SIZE", value_name = "COUNT", default_value = "16",
         value_parser = values::count

@@ -1,7 +1,7 @@
 //! Roles, members and invitations, and what holds for all of them.
 
 use nexo_core::TenantScope;
-use nexo_core::model::{AccountSettingsPatch, Invite, MemberPatch, NewRole, RolePatch};
+use nexo_core::model::{AccountSettingsPatch, Invite, MemberPatch, NewRole, RolePatch, Transfer};
 
 use crate::app::Services;
 use crate::extract::Call;
@@ -82,6 +82,16 @@ pub(crate) async fn remove_member(
 ) -> Outcome<Reply> {
     to.database().members().remove(&scope, call.id()?).await?;
     Ok(respond::no_content())
+}
+
+pub(crate) async fn transfer(
+    to: &Services,
+    scope: TenantScope,
+    mut call: Call<'_>,
+) -> Outcome<Reply> {
+    let id = call.id()?;
+    let transfer: Transfer = call.json().await?;
+    respond::ok(&to.database().members().transfer(&scope, id, &transfer).await?)
 }
 
 pub(crate) async fn leave(to: &Services, scope: TenantScope) -> Outcome<Reply> {

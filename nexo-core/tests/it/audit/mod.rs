@@ -85,8 +85,10 @@ async fn r28_each_change_tells_who_made_it_and_what_it_was() {
     let [deleted, changed, created] = &history[..] else { panic!("three") };
     let fields = |entry: &AuditEntry| (json!(entry.before), json!(entry.after));
     assert_eq!(fields(changed), (json!({ "notes": "first" }), json!({ "notes": "second" })));
-    let all =
-        json!({ "name": "Ada", "kind": "company", "status": "lead", "tags": [], "notes": "first" });
+    let all = json!({
+        "name": "Ada", "kind": "company", "status": "lead", "tags": [], "notes": "first",
+        "owner_id": scope.user_id(),
+    });
     assert_eq!(fields(created), (json!(null), all));
     assert_eq!(deleted.before.as_ref().expect("told")["notes"], "second");
     assert_eq!(deleted.after, None);

@@ -95,7 +95,7 @@ async fn who_could_read_a_record_and_when() {
     let file = world.database.audit().access(owner, record.id).await.expect("told");
     let file = String::from_utf8(file.to_file(SheetFormat::Csv).expect("written")).expect("text");
     assert_eq!(file.lines().count(), all.len() + 1);
-    assert!(file.starts_with("user_id,user_name,key_id,since,until\r\n"), "{file}");
+    assert!(file.starts_with("user_id,user_name,key_id,visibility,since,until\r\n"), "{file}");
 }
 
 /// Of those of whom the log tells nothing yet, what they have is what they had.

@@ -167,7 +167,7 @@ async fn what_a_built_in_role_permits_can_be_migrated() {
         .batch_execute(
             "create or replace function nexo.role_permissions(role text) returns bigint
                 language sql immutable strict parallel safe
-                return case role when 'viewer' then 1 when 'owner' then -1 end;
+                return case role when 'viewer' then nexo.permission('client:read') when 'owner' then -1 end;
              call nexo.renew_permissions()",
         )
         .await
