@@ -2,7 +2,8 @@
 
 use nexo_client::Nexo;
 use nexo_client::model::{
-    AcceptInvitation, BuiltInRole, ErrorCode, NewClient, NewRole, Permission, RolePatch, RoleRef,
+    AcceptInvitation, BuiltInRole, ClientPatch, ErrorCode, NewClient, NewRole, Permission, RolePatch,
+    RoleRef, Transfer,
 };
 
 use crate::world::{PASSWORD, World};
@@ -58,6 +59,28 @@ async fn a_changed_role_needs_no_new_log_in() {
     ada.people().remove(user).await.unwrap();
     assert!(bob.profile().await.unwrap_err().is_session_ended());
     assert!(ada.people().member(user).await.unwrap_err().is_not_found());
+}
+
+/// Whoever sees their own sees nothing else, until it is given to them.
+#[tokio::test]
+async fn what_somebody_owns_is_handed_over() {
+    let world = World::start().await;
+    let ada = world.register("ada").await;
+    let new = NewRole {
+        name: "Field sales".to_owned(),
+        permissions: Permission::ClientWrite | Permission::ClientReadOwn,
+        ..NewRole::default()
+    };
+    let role = ada.people().create_role(&new).await.unwrap();
+    let bob = world.join(&ada, "bob", role.id).await;
+    let client = ada.clients().create(&NewClient::named("Acme")).await.unwrap();
+    assert!(bob.clients().get(client.id).await.unwrap_err().is_not_found());
+    let (from, to) = (ada.session().unwrap().user().id, bob.session().unwrap().user().id);
+    let done = ada.people().transfer(from, &Transfer::to(to)).await.unwrap();
+    assert_eq!((done.transferred["clients"], done.more), (1, false));
+    assert_eq!(bob.clients().get(client.id).await.unwrap().owner_id, Some(to));
+    let given = ClientPatch { owner_id: from.into(), ..ClientPatch::default() };
+    assert!(bob.clients().patch(client.id, &given).await.unwrap_err().is_forbidden());
 }
 
 #[tokio::test]

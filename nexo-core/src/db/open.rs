@@ -122,16 +122,23 @@ impl Database {
         self.0.app.acquire(Reach::Account).await?.check_connection().await.map_err(translate)
     }
 
-    /// What the next borrower of a connection would find set: the account and
-    /// the user. Both are empty unless a scope has leaked.
+    /// What the next borrowers of connections would find set: the account, the user,
+    /// what they see and the role. All is empty unless a scope has leaked.
     ///
     /// # Errors
     /// When the database is away.
     #[cfg(feature = "testing")]
     pub async fn leaked_settings(&self) -> Result<String> {
-        const SQL: &str = "select concat(current_setting('nexo.account_id', true), current_setting('nexo.user_id', true))";
-        let connection = self.0.app.acquire(Reach::Account).await?;
-        Ok(connection.query_one(SQL, &[]).await.map_err(translate)?.get(0))
+        const SQL: &str = "select concat(current_setting('nexo.account_id', true), current_setting('nexo.user_id', true),
+            current_setting('nexo.own', true), current_setting('nexo.team', true), nullif(current_user, 'nexo_app'))";
+        let limited = Reach::Visible { user: Id::new(), look_up: false };
+        let mut leaked = String::new();
+        for reach in [Reach::Account, limited] {
+            let connection = self.0.app.acquire(reach).await?;
+            let row = connection.query_one(SQL, &[]).await.map_err(translate)?;
+            leaked.push_str(row.get(0));
+        }
+        Ok(leaked)
     }
 
     pub(crate) fn scoped<'a>(&'a self, scope: &'a TenantScope) -> Scoped<'a> {

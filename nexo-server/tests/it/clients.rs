@@ -45,6 +45,7 @@ async fn the_life_of_a_client() {
           "kind": "company",
           "name": "Babbage & Sons",
           "notes": "Owes us a difference engine.",
+          "owner_id": "[id]",
           "phone": "+44 20 7946 0000",
           "status": "active",
           "tags": [

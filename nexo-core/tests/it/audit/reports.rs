@@ -3,7 +3,7 @@
 
 use nexo_core::model::{
     AccountSettingsPatch, AuditAccess, AuditAction, AuditTopic, MemberPatch, NewApiKey,
-    Permissions, RolePatch, SheetFormat,
+    NewRole, Permissions, RolePatch, SheetFormat, Visibility,
 };
 
 use super::*;
@@ -96,6 +96,28 @@ async fn who_could_read_a_record_and_when() {
     let file = String::from_utf8(file.to_file(SheetFormat::Csv).expect("written")).expect("text");
     assert_eq!(file.lines().count(), all.len() + 1);
     assert!(file.starts_with("user_id,user_name,key_id,visibility,since,until\r\n"), "{file}");
+}
+
+/// Whoever sees only what is their own is told as that, since what was whose is not.
+#[tokio::test]
+async fn who_sees_their_own_is_told_apart() {
+    let world = World::create().await;
+    let new = NewRole {
+        name: "Own".to_owned(),
+        permissions: Permission::ClientReadOwn.into(),
+        ..NewRole::default()
+    };
+    let owner = &world.owner.scope;
+    let role = world.database.roles().create(owner, &new, None).await.expect("made").into_inner();
+    let member = world.join(role.id).await;
+    let record = world.client("Acme").await;
+    let more = RolePatch { permissions: Some(Permission::ClientRead.into()), ..Default::default() };
+    world.database.roles().patch(owner, role.id, &more, None).await.expect("sees all");
+    let seen: Vec<_> = own(&world.access(record.id).await, &member)
+        .iter()
+        .map(|span| (span.visibility, span.until.is_some()))
+        .collect();
+    assert_eq!(seen, [(Visibility::Own, true), (Visibility::All, false)]);
 }
 
 /// Of those of whom the log tells nothing yet, what they have is what they had.

@@ -68,6 +68,22 @@ async fn the_team_is_known_to_whoever_may_not_read_employees() {
     assert_eq!(refused.expect_err("may not").code(), ErrorCode::Forbidden);
 }
 
+/// R17: whatever becomes of a request, the next one on its connection is nobody.
+#[tokio::test]
+async fn r17_nothing_of_what_is_seen_stays_on_a_connection() {
+    let world = World::create(TEAM).await;
+    let clients = &owned()[0];
+    let own = id_of(&world.make(world.ann.scope(), clients, 1).await);
+    let unit = world.database.unit_of_work(world.ann.scope()).await.expect("begins");
+    drop(unit);
+    world.perform(world.ann.scope(), clients, Operation::Get(own)).await.expect("theirs");
+    let away = Operation::Patch(own, json!({ "owner_id": world.cid.user }));
+    world.perform(world.ann.scope(), clients, away).await.expect_err("out of sight");
+    let abandoned = world.perform(world.ann.scope(), clients, all());
+    assert!(futures_util::FutureExt::now_or_never(abandoned).is_none(), "it is not done yet");
+    assert_eq!(world.database.leaked_settings().await.expect("asked"), "");
+}
+
 /// A task is also its assignee's, who may go on with it; of no more than that.
 #[tokio::test]
 async fn tasks_are_their_assignees_too() {
