@@ -181,7 +181,7 @@ fn verifier(client: &Client) -> CoreIdTokenVerifier<'_> {
 /// log of their accounts is told that somebody used a token of theirs.
 fn refused(client: &Client, token: &CoreIdToken, why: &ClaimsVerificationError) -> Refusal {
     let reason = match why {
-        ClaimsVerificationError::Expired(_) => "expired",
+        ClaimsVerificationError::Expired(_) => "time",
         ClaimsVerificationError::InvalidAudience(_) => "audience",
         ClaimsVerificationError::InvalidIssuer(_) => "issuer",
         ClaimsVerificationError::InvalidNonce(_) => "nonce",

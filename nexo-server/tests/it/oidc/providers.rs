@@ -1,10 +1,14 @@
 //! Providers of all kinds, and those that are away.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::provider::Instead;
+use super::provider::{Instead, SECRET};
 use super::*;
+use crate::program::Program;
 
 const AWAY: (u16, &str) = (503, "oidc_unavailable");
 
@@ -105,4 +109,42 @@ async fn without_providers_there_are_none() {
     assert_eq!(server.get("/api/auth/oidc").send().await.json(), json!({ "data": [] }));
     let start = json!({ "provider": "corp", "redirect_uri": CALLBACK });
     assert_eq!(server.post("/api/auth/oidc/start", &start).send().await.status, 422);
+}
+
+/// The program as an operator starts it: with a file, and a provider that is away.
+#[tokio::test]
+async fn the_program_reads_its_providers_from_a_file() {
+    let mut provider = TestProvider::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("providers.json");
+    fs::write(&file, json!([provider.config()]).to_string()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    provider.stop().await;
+    let program = Program::start(&["--oidc-providers", file.to_str().unwrap()]);
+    let listed = program.get("/api/auth/oidc").send().await.json();
+    assert_eq!(listed["data"][0]["id"], "corp");
+    let start = json!({ "provider": "corp", "redirect_uri": CALLBACK });
+    let started = async || program.post("/api/auth/oidc/start", &start).send().await;
+    assert_refused(&started().await, AWAY);
+    provider.start_again().await;
+    let begun = Started::of(&started().await);
+    let back = provider.sign_in(&begun.page, &ada()).await;
+    let finish = with(finishing(&begun, &back), &registering());
+    let done = program.post("/api/auth/oidc/finish", &finish).send().await;
+    assert_eq!(done.status, 200, "{}", done.json());
+    let log = program.stop();
+    // P8: what happened is in the log, and no secret.
+    assert!(log.contains("a provider cannot be asked"), "{log}");
+    let tokens =
+        [&done.json()["access_token"], &done.json()["refresh_token"]].map(|it| it.to_string());
+    for secret in [
+        &begun.token,
+        &back.code,
+        &back.state,
+        SECRET,
+        tokens[0].trim_matches('"'),
+        tokens[1].trim_matches('"'),
+    ] {
+        assert!(!log.contains(secret), "{secret}");
+    }
 }
