@@ -138,10 +138,62 @@ async fn p1_identities_are_their_users_own() {
         assert_refused(&reply, (404, "not_found"));
     }
     assert_eq!(world.sign_in(&ada()).await.json()["user"]["id"], json!(owner.id));
-    // R2: without a user or a sign-in that is shown, nexo_auth sees none.
+}
+
+/// R2, R12: the database shows nexo_auth a user's identities, or the one that a
+/// sign-in names whose token is shown, and lets it change the user's alone.
+#[tokio::test]
+async fn r2_the_database_shows_identities_to_their_user() {
+    let world = World::create().await;
+    let (owner, eve) = (world.server.register("owner").await, world.server.register("eve").await);
+    assert_eq!(world.link(&owner, &ada()).await.status, 201);
+    // Two that are under way; the first has been verified and names the identity.
+    let guard = "update nexo.users set second_factor_at = now(), second_factor_secret = decode(repeat('00', 20), 'hex')";
+    world.server.database.superuser().await.batch_execute(guard).await.unwrap();
+    let (started, back) = world.go(&ada()).await;
+    let reply = world.finish(&finishing(&started, &back)).await;
+    assert_refused(&reply, (401, "second_factor_required"));
+    world.start().await;
+    let superuser = world.server.database.superuser().await;
+    let ids = superuser.query("select id::text from nexo.oidc_sign_ins order by created_at", &[]);
+    let ids: Vec<String> = ids.await.unwrap().iter().map(|row| row.get(0)).collect();
+
     let auth = world.server.database.as_auth().await;
-    for table in ["external_identities", "oidc_sign_ins"] {
-        let seen = auth.query(&format!("select from nexo.{table}"), &[]).await.unwrap();
-        assert!(seen.is_empty(), "{table}");
+    let nobody = uuid::Uuid::now_v7().to_string();
+    let sights = [
+        (format!("nexo.user_id = '{}'", owner.id), [1, 0], 1),
+        (format!("nexo.user_id = '{}'", eve.id), [0, 0], 0),
+        (format!("nexo.sign_in_id = '{}'", ids[0]), [1, 1], 0),
+        (format!("nexo.sign_in_id = '{}'", ids[1]), [0, 1], 0),
+        (format!("nexo.sign_in_id = '{nobody}'"), [0, 0], 0),
+        ("nexo.user_id = ''".to_owned(), [0, 0], 0),
+    ];
+    for (sight, seen, changed) in sights {
+        auth.batch_execute(&format!("begin; set local {sight}")).await.unwrap();
+        for (table, seen) in ["external_identities", "oidc_sign_ins"].iter().zip(seen) {
+            let rows = auth.query(&format!("select from nexo.{table}"), &[]).await.unwrap();
+            assert_eq!(rows.len(), seen, "{sight} {table}");
+        }
+        for change in [
+            "update nexo.external_identities set last_used_at = now()",
+            "delete from nexo.external_identities",
+        ] {
+            assert_eq!(auth.execute(change, &[]).await.unwrap(), changed, "{sight} {change}");
+        }
+        auth.batch_execute("rollback").await.unwrap();
+    }
+    let steal = format!(
+        "begin; set local nexo.sign_in_id = '{}'; set local nexo.user_id = '{}';
+         insert into nexo.external_identities (id, user_id, issuer, subject, provider)
+         values (gen_random_uuid(), '{}', 'https://id.example.com', 'x', 'corp')",
+        ids[0], eve.id, owner.id
+    );
+    let denied = auth.batch_execute(&steal).await.unwrap_err();
+    assert_eq!(denied.code().map(|code| code.code()), Some("42501"));
+    auth.batch_execute("rollback").await.unwrap();
+    for fixed in ["user_id = gen_random_uuid()", "subject = 'x'", "issuer = 'x'"] {
+        let change = format!("update nexo.external_identities set {fixed}");
+        let denied = auth.batch_execute(&change).await.unwrap_err();
+        assert_eq!(denied.code().map(|code| code.code()), Some("42501"));
     }
 }
