@@ -65,7 +65,7 @@ async fn an_identity_is_added_and_taken_away() {
     let refused = nexo.link_identity(&forged).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::InvalidOidcReply));
     let linked = nexo.link_identity(&link).await.expect("a wrong reply ends no session");
-    assert_eq!(nexo.external_identities().await.unwrap().data, [linked.clone()]);
+    assert_eq!(nexo.external_identities().await.unwrap().data, std::slice::from_ref(&linked));
 
     let other = Nexo::new(&world.proxy.url).unwrap();
     let finish = go(&other, &provider, &ada).await;
