@@ -5,7 +5,8 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::Authenticator;
 use super::login::{is_division_by_zero, is_duplicate};
-use super::sign_in::{SignInReply, Ticket, refused};
+use super::oidc_reply::SignInReply;
+use super::sign_in::{Ticket, refused};
 use super::signed_in::USE_UP;
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode};
@@ -26,8 +27,9 @@ const FIND: &str = "select issuer, subject, provider, email from nexo.oidc_sign_
 const READ: &str = "select id, provider, issuer, email, created_at, last_used_at
      from nexo.external_identities where user_id = $1 order by created_at, id limit 100";
 const HAS_PASSWORD: &str = "select has_password from nexo.users where id = $1";
-/// So that of two at once, none takes what the other leaves.
-const HOLD_USER: &str = "select from nexo.users where id = $1 for no key update";
+/// Before identities are taken away: of two at once, none takes what the other
+/// leaves, and nobody is signed in by one meanwhile.
+pub(super) const HOLD_USER: &str = "select from nexo.users where id = $1 for no key update";
 /// Unless it is the last way in. `$1` user, `$2` identity.
 const REMOVE: &str = "delete from nexo.external_identities i
      where i.user_id = $1 and i.id = $2

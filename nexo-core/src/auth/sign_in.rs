@@ -5,13 +5,13 @@
 //! whoever does it: a sign-in is one browser's, its code is tried once, and its
 //! answer is good for one session.
 
-use std::fmt;
 use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::Authenticator;
+use super::oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, SignInReply};
 use super::secret::{Kind, OpaqueToken, hash};
 use super::throttle::Attempt;
 use crate::db::Plan::Once;
@@ -43,84 +43,6 @@ const VERIFY: &str = "update nexo.oidc_sign_ins
      set issuer = $3, subject = $4, email = $5, email_verified = $6, name = $7, verified_at = now()
      where id = $1 and token_hash = $2 and used_at is not null and verified_at is null and expires_at > now()
      returning id";
-/// Of an answer that was refused, whom it names: for the audit log alone.
-const NAME: &str = "update nexo.oidc_sign_ins set issuer = $3, subject = $4
-     where id = $1 and token_hash = $2 and used_at is not null and verified_at is null";
-/// Who added it, or wanted to.
-const WHOSE: &str = "select coalesce(s.user_id, i.user_id), s.provider
-     from nexo.oidc_sign_ins s
-     left join nexo.external_identities i on i.issuer = s.issuer and i.subject = s.subject
-     where s.id = $1 and s.token_hash = $2";
-/// `$1` user, `$2` provider, `$3` what was wrong, `$4` request, `$5` address, `$6` agent.
-const TELL_REFUSED: &str = "insert into nexo.audit_log
-        (account_id, action, subject, record_id, user_id, request_id, ip, user_agent, after)
-     select m.account_id, 'fail_login', 'users', m.user_id, m.user_id, $4, $5, $6,
-        jsonb_build_object('for', 'identity', 'provider', $2::text, 'refused', $3::text)
-     from nexo.memberships m where m.user_id = $1";
-
-/// A sign-in as it is sent to a provider.
-#[derive(Clone)]
-pub struct NewSignIn {
-    /// The provider's id.
-    pub provider: String,
-    /// Where the browser comes back to.
-    pub redirect_uri: String,
-    /// What comes back with it.
-    pub state: String,
-    /// What the provider puts into its token.
-    pub nonce: String,
-    /// What shows that the code is one's own (PKCE).
-    pub pkce_verifier: String,
-}
-
-/// What somebody shows who comes back from a provider.
-#[derive(Clone, Copy)]
-pub struct SignInReply<'a> {
-    /// What beginning has told.
-    pub sign_in_token: &'a str,
-    /// What came back with the browser.
-    pub state: &'a str,
-}
-
-/// A sign-in that waits for the provider's answer.
-#[derive(Clone)]
-pub struct PendingSignIn {
-    /// The provider's id.
-    pub provider: String,
-    /// Where the browser came back to.
-    pub redirect_uri: String,
-    /// What the provider's token must have.
-    pub nonce: String,
-    /// What goes to the provider with the code.
-    pub pkce_verifier: String,
-    /// The answer was found to be good before: the provider is asked no more.
-    pub is_verified: bool,
-}
-
-/// Who somebody is, as a provider's verified answer tells.
-#[derive(Debug, Clone)]
-pub struct ProviderIdentity {
-    /// The provider, by its URL.
-    pub issuer: String,
-    /// Who, among its own.
-    pub subject: String,
-    /// Their e-mail address.
-    pub email: Option<String>,
-    /// Whether the provider says that it is theirs.
-    pub email_verified: bool,
-    /// Their name.
-    pub name: Option<String>,
-}
-
-/// An answer of a provider that was refused.
-#[derive(Debug, Clone)]
-pub struct RefusedReply {
-    /// What was wrong with it: `nonce`, `audience`, …
-    pub reason: &'static str,
-    /// Issuer and subject that the provider has signed for, if it has.
-    pub names: Option<(String, String)>,
-}
-
 /// A token that was shown, by what is kept of it.
 pub(super) struct Ticket {
     pub(super) id: Id<SignIn>,
@@ -301,50 +223,6 @@ impl Authenticator {
         let rows = self.identity().run(Mode::Write, ticket.sight(peer), &verify).await?;
         rows[0].first().map(drop).ok_or_else(refused)
     }
-
-    /// Tells the audit log that a provider's answer was refused, where it can be
-    /// known whose accounts it concerns: of whoever wanted to add an identity, or
-    /// has the one that the provider has signed for.
-    ///
-    /// # Errors
-    /// `unavailable`.
-    pub async fn refuse_sign_in(
-        &self,
-        reply: SignInReply<'_>,
-        refusal: &RefusedReply,
-        peer: &Peer,
-    ) -> Result<()> {
-        let ticket = Ticket::read(reply)?;
-        let shown = ticket.shown();
-        let names = refusal.names.as_ref();
-        let named: Option<[&(dyn ToSql + Sync); 4]> =
-            names.map(|(issuer, subject)| -> [&(dyn ToSql + Sync); 4] {
-                [shown[0], shown[1], issuer, subject]
-            });
-        let mut calls = Vec::new();
-        calls.extend(named.as_ref().map(|params| Call { sql: NAME, params, plan: Once }));
-        calls.push(Call { sql: WHOSE, params: &shown, plan: Once });
-        let rows = self.identity().run(Mode::Write, ticket.sight(peer), &calls).await?;
-        let Some(row) = rows.last().and_then(|rows| rows.first()) else { return Ok(()) };
-        let (user, provider): (Option<Id<User>>, &str) = (row.get(0), row.get(1));
-        match user {
-            Some(user) => self.tell_refused(user, provider, refusal.reason, peer).await,
-            None => Ok(()),
-        }
-    }
-
-    pub(super) async fn tell_refused(
-        &self,
-        user: Id<User>,
-        provider: &str,
-        reason: &str,
-        peer: &Peer,
-    ) -> Result<()> {
-        let (request, ip, agent) = (peer.request_text(), peer.ip_text(), peer.agent_text());
-        let params: [&(dyn ToSql + Sync); 6] = [&user, &provider, &reason, &request, &ip, &agent];
-        let tell = [Call { sql: TELL_REFUSED, params: &params, plan: Once }];
-        self.identity().run(Mode::Write, Sight::of(user, peer), &tell).await.map(drop)
-    }
 }
 
 /// A sign-in as it is kept.
@@ -383,23 +261,4 @@ pub(super) fn refused() -> Error {
         ErrorCode::InvalidOidcReply,
         "this sign-in is unknown, used or over, or what came back is not its answer; begin again",
     )
-}
-
-// A secret never prints, not even in a debugger's log line.
-impl fmt::Debug for NewSignIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewSignIn").field("provider", &self.provider).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SignInReply<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignInReply").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PendingSignIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingSignIn").field("provider", &self.provider).finish_non_exhaustive()
-    }
 }

@@ -9,22 +9,22 @@ use tokio_postgres::types::ToSql;
 
 use super::authenticator::{Authenticator, row_user};
 use super::external_identity::ADD_IDENTITY;
-use super::invitation::{self, Invited, JOIN, MARK};
+use super::invitation::{self, Invited};
+use super::joining::{Joining, Joins};
 use super::login::{
     ADD_ACCOUNT, ADD_MEMBERSHIP, ADD_REFRESH_TOKEN, ADD_SESSION, FIND_ACCOUNT, FORGET_OLD,
     STILL_VERIFIED, Start, is_division_by_zero, is_duplicate, is_logarithm_of_zero,
 };
+use super::oidc_reply::SignInReply;
 use super::second_factor::{self, Shown, second_factor};
-use super::sign_in::{SignInReply, Ticket, refused};
+use super::sign_in::{Ticket, refused};
 use super::throttle::{Attempt, Forgiven};
 use crate::db::Plan::Once;
 use crate::db::{Call, Mode, Sight};
 use crate::error::{Error, Result};
 use crate::model::{
-    Account, AuthTokens, ErrorCode, ExternalIdentity, FinishSignIn, Id, User, Validate,
-    normalize_email,
+    AuthTokens, ErrorCode, ExternalIdentity, FinishSignIn, Id, User, Validate, normalize_email,
 };
-use crate::people::ONE_AFTER_THE_OTHER;
 use crate::tenant::Peer;
 
 /// Of a sign-in that adds no identity. `$1` id, `$2` and `$3` hashes of token and
@@ -217,64 +217,6 @@ impl Authenticator {
         let rows = self.identity().run(Mode::Write, sight, &calls).await.map_err(explain)?;
         let opened = rows.last().and_then(|rows| rows.first()).ok_or_else(Error::session_ended)?;
         start.finish(self, row_user(&rows[added][0], 0), opened)
-    }
-}
-
-/// What somebody new becomes a member of.
-enum Joining {
-    Invited(Invited),
-    /// An account of their own, with its name.
-    Own(Id<Account>, String),
-}
-
-impl Joining {
-    fn account(&self) -> Id<Account> {
-        match self {
-            Self::Invited(invited) => invited.account,
-            Self::Own(account, _) => *account,
-        }
-    }
-
-    fn invited(&self) -> Option<&Invited> {
-        match self {
-            Self::Invited(invited) => Some(invited),
-            Self::Own(..) => None,
-        }
-    }
-
-    fn own(&self) -> Option<(&Id<Account>, &String)> {
-        match self {
-            Self::Invited(_) => None,
-            Self::Own(account, name) => Some((account, name)),
-        }
-    }
-}
-
-/// The parameters of accepting an invitation.
-struct Joins<'a> {
-    account: [&'a (dyn ToSql + Sync); 1],
-    mark: [&'a (dyn ToSql + Sync); 2],
-    join: [&'a (dyn ToSql + Sync); 3],
-}
-
-impl<'a> Joins<'a> {
-    fn of(invited: &'a Invited, user: &'a Id<User>) -> Self {
-        let Invited { account, token_hash, .. } = invited;
-        let (account, token): (&'a (dyn ToSql + Sync), &'a (dyn ToSql + Sync)) =
-            (account, token_hash);
-        Self { account: [account], mark: [account, token], join: [account, token, user] }
-    }
-
-    fn before(&self) -> [Call<'_>; 2] {
-        [
-            Call { sql: ONE_AFTER_THE_OTHER, params: &self.account, plan: Once },
-            Call { sql: MARK, params: &self.mark, plan: Once },
-        ]
-    }
-
-    /// Once there is the user.
-    fn after(&self) -> Call<'_> {
-        Call { sql: JOIN, params: &self.join, plan: Once }
     }
 }
 

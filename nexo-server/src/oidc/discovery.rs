@@ -9,8 +9,9 @@ use openidconnect::core::{CoreJsonWebKeySet, CoreProviderMetadata};
 use openidconnect::{DiscoveryError, IssuerUrl};
 use tokio::sync::Mutex;
 
-use super::config::{ProviderConfig, is_plain_loopback};
+use super::config::ProviderConfig;
 use super::http::{HttpError, ProviderHttp};
+use super::uri::is_plain_loopback;
 use crate::failure::{Failure, Outcome};
 
 /// For how long a key that the provider has taken back is still good.

@@ -8,6 +8,8 @@ use bytes::BytesMut;
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::redirect::Policy;
 
+use super::uri::is_plain_loopback;
+
 /// Each call, from connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Far more than keys and tokens take.
@@ -51,7 +53,7 @@ impl ProviderHttp {
         let client = self.client.as_ref().map_err(|error| HttpError::Setup(error.clone()))?;
         let (parts, body) = request.into_parts();
         let url = reqwest::Url::parse(&parts.uri.to_string()).map_err(|_| HttpError::Open)?;
-        if url.scheme() != "https" && !(self.is_here && super::config::is_plain_loopback(&url)) {
+        if url.scheme() != "https" && !(self.is_here && is_plain_loopback(&url)) {
             return Err(HttpError::Open);
         }
         let sent = client.request(parts.method, url).headers(parts.headers).body(body).send();

@@ -8,6 +8,7 @@ mod discovery;
 mod http;
 mod provider;
 mod reply;
+mod uri;
 
 use nexo_core::model::{ErrorCode, SignInProvider, SignInProviders};
 

@@ -76,6 +76,44 @@ async fn who_has_no_password_adds_one_after_signing_in() {
     assert_eq!(refused(&reply), (422, "validation_failed".to_owned()), "{}", reply.json());
     let fresh = User::of(user.email.clone(), &world.sign_in(&second).await);
     assert_eq!(world.server.post(path, &start).by(&fresh).send().await.status, 200);
+    // The same sets a first password.
+    let first = json!({ "current_password": "", "new_password": PASSWORD });
+    let set = async |by: &User| world.server.post("/api/auth/password", &first).by(by).send().await;
+    assert_eq!(set(&fresh).await.status, 204);
+    assert_eq!(world.identities(&fresh).await["has_password"], Value::Bool(true));
+    assert_eq!(set(&fresh).await.status, 422, "from then on it is asked for");
+}
+
+/// A11: whoever has taken an address that is not theirs, and has added an identity,
+/// loses it to a reset that was mailed there; one that the operator has handed out
+/// shows nothing of the address.
+#[tokio::test]
+async fn a11_a_mailed_reset_ends_identities_of_before_the_address_was_shown() {
+    let world = World::create().await;
+    let thief = world.server.register("ada").await;
+    let mallory = person("mallory-at-corp", "mallory@example.com");
+    assert_eq!(world.link(&thief, &mallory).await.status, 201);
+    let (_, auth) = world.server.database.open_with_auth(nexo_core::AuthConfig::default()).await;
+    let of = nexo_core::model::ForgotPassword { email: thief.email.clone() };
+    let reset = async |token: String, password: &str| {
+        let reset = json!({ "token": token, "password": password });
+        world.server.post("/api/auth/password/reset", &reset).send().await.status
+    };
+    let handed_out = auth.hand_out_password_reset(&of).await.unwrap().unwrap();
+    assert_eq!(reset(handed_out, "another long enough phrase").await, 204);
+    assert_eq!(world.sign_in(&mallory).await.status, 200);
+    let peer = nexo_core::Peer::default();
+    let mailed = auth.issue_password_reset(&of, &peer).await.unwrap().unwrap();
+    assert_eq!(reset(mailed.token, PASSWORD).await, 204);
+    assert_refused(&world.sign_in(&mallory).await, NOT_LINKED);
+    // Those that are added afterwards stay.
+    let login = json!({ "email": thief.email, "password": PASSWORD });
+    let owner = world.server.post("/api/auth/login", &login).send().await;
+    let owner = User::of(thief.email.clone(), &owner);
+    assert_eq!(world.link(&owner, &ada()).await.status, 201);
+    let mailed = auth.issue_password_reset(&of, &peer).await.unwrap().unwrap();
+    assert_eq!(reset(mailed.token, "another long enough phrase").await, 204);
+    assert_eq!(world.sign_in(&ada()).await.status, 200);
 }
 
 /// One person's identity is one user's; also of two who add it at once.
