@@ -43,6 +43,7 @@ const VERIFY: &str = "update nexo.oidc_sign_ins
      set issuer = $3, subject = $4, email = $5, email_verified = $6, name = $7, verified_at = now()
      where id = $1 and token_hash = $2 and used_at is not null and verified_at is null and expires_at > now()
      returning id";
+
 /// A token that was shown, by what is kept of it.
 pub(super) struct Ticket {
     pub(super) id: Id<SignIn>,
