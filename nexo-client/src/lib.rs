@@ -61,6 +61,7 @@ mod resource;
 mod retry;
 mod second_factor;
 mod session;
+mod sign_in;
 mod stream;
 mod transport;
 

@@ -207,6 +207,7 @@ impl Error {
         matches!(
             self.code(),
             ErrorCode::Unavailable
+                | ErrorCode::OidcUnavailable
                 | ErrorCode::Overloaded
                 | ErrorCode::TooManyRequests
                 | ErrorCode::Timeout

@@ -74,7 +74,10 @@ pub mod testing;
 #[cfg(feature = "db")]
 pub use audit::{AuditFault, AuditFile, AuditRepository, Verified};
 #[cfg(feature = "auth")]
-pub use auth::{AuthConfig, Authenticator};
+pub use auth::{
+    AuthConfig, Authenticator, NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply,
+    SignInReply,
+};
 #[cfg(feature = "db")]
 pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_version};
 #[cfg(feature = "db")]

@@ -12,6 +12,7 @@ use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
 use crate::gateway::ReplyMemory;
 use crate::mail::{MailConfig, Mailer, Mailing};
+use crate::oidc::{Oidc, OidcProviders};
 use crate::router::Router;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
@@ -59,6 +60,7 @@ impl App {
         database: Database,
         authenticator: Authenticator,
         mail: Option<MailConfig>,
+        providers: OidcProviders,
     ) {
         let mut mailing = None;
         let services = || {
@@ -67,7 +69,8 @@ impl App {
                 mailing = Some(sends);
                 mailer
             });
-            Services { database, authenticator, mailer, pinged: Mutex::new(None) }
+            let oidc = Oidc::new(providers);
+            Services { database, authenticator, mailer, oidc, pinged: Mutex::new(None) }
         };
         self.services.get_or_init(services);
         if mailing.is_some() {
@@ -98,6 +101,7 @@ pub(crate) struct Services {
     database: Database,
     authenticator: Authenticator,
     mailer: Option<Mailer>,
+    oidc: Oidc,
     /// When the database was last asked, and whether it answered.
     pinged: Mutex<Option<(Instant, bool)>>,
 }
@@ -116,6 +120,11 @@ impl Services {
     /// Who takes letters.
     pub(crate) fn mailer(&self) -> Outcome<&Mailer> {
         self.mailer.as_ref().ok_or_else(|| Failure::of(ErrorCode::MailUnavailable))
+    }
+
+    /// Whom people can sign in through.
+    pub(crate) fn oidc(&self) -> &Oidc {
+        &self.oidc
     }
 
     pub(crate) fn database(&self) -> &Database {

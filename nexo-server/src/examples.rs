@@ -2,10 +2,10 @@
 
 use nexo_core::model::{
     AcceptInvitation, AccountSettingsPatch, Batch, BatchMode, BatchOperation, BuiltInRole,
-    ConfirmSecondFactor, Entity, ForgotPassword, Id, Invite, LoginRequest, MemberPatch, NewApiKey,
-    NewImport, NewRole, PasswordChange, Permission, ProfilePatch, RefreshRequest, RegisterRequest,
-    ResetPassword, RolePatch, SecondFactorProof, SetUpSecondFactor, SwitchAccount, Transfer,
-    VerifyEmail,
+    ConfirmSecondFactor, Entity, FinishSignIn, ForgotPassword, Id, Invite, LinkIdentity,
+    LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
+    ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, RolePatch, SecondFactorProof,
+    SetUpSecondFactor, StartIdentityLink, StartSignIn, SwitchAccount, Transfer, VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -52,6 +52,33 @@ pub(crate) fn reset_password(_: u32) -> Value {
 
 pub(crate) fn verify_email(_: u32) -> Value {
     json(&VerifyEmail { token: "nxv_…".to_owned() })
+}
+
+pub(crate) fn start_sign_in(_: u32) -> Value {
+    let (provider, redirect_uri) =
+        ("corp".to_owned(), "https://app.example.com/callback".to_owned());
+    json(&StartSignIn { provider, redirect_uri })
+}
+
+pub(crate) fn finish_sign_in(_: u32) -> Value {
+    json(&FinishSignIn::new("nxs_…", "…", "…"))
+}
+
+pub(crate) fn start_identity_link(_: u32) -> Value {
+    json(&StartIdentityLink {
+        provider: "corp".to_owned(),
+        redirect_uri: "https://app.example.com/callback".to_owned(),
+        password: Some(PASSWORD.to_owned()),
+    })
+}
+
+pub(crate) fn link_identity(_: u32) -> Value {
+    json(&LinkIdentity {
+        sign_in_token: "nxs_…".to_owned(),
+        state: "…".to_owned(),
+        code: "…".to_owned(),
+        iss: None,
+    })
 }
 
 pub(crate) fn switch_account(_: u32) -> Value {

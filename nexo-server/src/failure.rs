@@ -47,6 +47,12 @@ impl Failure {
         failure
     }
 
+    /// The same, of these fields.
+    pub(crate) fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
     /// A fault of the server: the cause is for the log, never for the caller.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut failure = Self::of(ErrorCode::Internal);

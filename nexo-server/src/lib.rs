@@ -27,6 +27,7 @@ mod gateway;
 mod handlers;
 mod log;
 mod mail;
+mod oidc;
 mod open;
 mod recover;
 mod respond;
@@ -38,6 +39,7 @@ mod signals;
 
 pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
 pub use mail::{MailConfig, MailConfigError};
+pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;
 pub use run::run;
 pub use server::{BoundServer, Drained, Provider, Server, ServerError};

@@ -20,7 +20,7 @@ use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
 use crate::handlers::{
-    api_keys, audit, auth, crud, export, health, imports, keys, people, search, second_factor,
+    api_keys, audit, auth, crud, export, health, imports, keys, oidc, people, search, second_factor,
 };
 use crate::respond::Reply;
 
@@ -53,6 +53,13 @@ pub fn table() -> Vec<Route> {
             Box::pin(auth::verify_email(app, call))
         })
         .example(examples::verify_email),
+        public(Method::GET, "/api/auth/oidc", |app, _| Box::pin(oidc::providers(app))),
+        public(Method::POST, "/api/auth/oidc/start", |app, call| Box::pin(oidc::start(app, call)))
+            .example(examples::start_sign_in),
+        public(Method::POST, "/api/auth/oidc/finish", |app, call| {
+            Box::pin(oidc::finish(app, call))
+        })
+        .example(examples::finish_sign_in),
         tenant(Method::POST, "/api/auth/email/verification", |to, scope, _| {
             Box::pin(auth::mail_verification(to, scope))
         }),
@@ -79,6 +86,7 @@ pub fn table() -> Vec<Route> {
         .example(examples::password),
     ];
     table.extend(second_factor());
+    table.extend(identities());
     for path in ["/api/crm/search", "/api/search"] {
         table.push(tenant(Method::GET, path, |to, scope, call| {
             Box::pin(search::search(to, scope, call))
@@ -180,6 +188,23 @@ fn second_factor() -> [Route; 5] {
             Box::pin(second_factor::remove(to, scope, call))
         })
         .example(examples::second_factor_proof),
+    ]
+}
+
+/// Who the user is at providers.
+fn identities() -> [Route; 4] {
+    const PATH: &str = "/api/auth/identities";
+    [
+        tenant(Method::GET, PATH, |to, scope, _| Box::pin(oidc::identities(to, scope))),
+        tenant(Method::POST, PATH, |to, scope, call| Box::pin(oidc::link(to, scope, call)))
+            .example(examples::link_identity),
+        tenant(Method::POST, format!("{PATH}/start"), |to, scope, call| {
+            Box::pin(oidc::start_link(to, scope, call))
+        })
+        .example(examples::start_identity_link),
+        tenant(Method::DELETE, format!("{PATH}/{{id}}"), |to, scope, call| {
+            Box::pin(oidc::unlink(to, scope, call))
+        }),
     ]
 }
 

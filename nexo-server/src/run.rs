@@ -127,10 +127,9 @@ async fn start(
 ) -> Result<Option<(String, Sealer)>, StartError> {
     let opened = open(settings, embedded).await?;
     let sealer = Sealer::start(opened.database.clone(), opened.authenticator.clone());
-    match settings.mail() {
-        Some(mail) => provider.provide_with_mail(opened.database, opened.authenticator, mail),
-        None => provider.provide(opened.database, opened.authenticator),
-    }
+    let providers = settings.oidc_providers.clone().unwrap_or_default();
+    let (database, authenticator) = (opened.database, opened.authenticator);
+    provider.provide_with_sign_in(database, authenticator, settings.mail(), providers);
     Ok(Some((opened.name, sealer)))
 }
 

@@ -10,9 +10,13 @@ mod errors;
 mod identity;
 mod imports;
 mod people;
+#[path = "../../../nexo-server/tests/it/oidc/provider/mod.rs"]
+#[expect(dead_code, reason = "most of what it does wrong is for the server's tests")]
+mod provider;
 mod proxy;
 mod refresh;
 mod retry;
+mod sign_in;
 mod stream;
 mod types;
 mod world;

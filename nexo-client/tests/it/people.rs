@@ -2,8 +2,8 @@
 
 use nexo_client::Nexo;
 use nexo_client::model::{
-    AcceptInvitation, BuiltInRole, ClientPatch, ErrorCode, NewClient, NewRole, Permission, RolePatch,
-    RoleRef, Transfer,
+    AcceptInvitation, BuiltInRole, ClientPatch, ErrorCode, NewClient, NewRole, Permission,
+    RolePatch, RoleRef, Transfer,
 };
 
 use crate::world::{PASSWORD, World};

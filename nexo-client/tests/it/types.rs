@@ -29,6 +29,10 @@ fn futures_can_be_spawned() {
     send(nexo.profile());
     send(nexo.update_profile(&ProfilePatch::default()));
     send(nexo.change_password("", ""));
+    send(nexo.sign_in_providers());
+    send(nexo.start_sign_in("", ""));
+    send(nexo.external_identities());
+    send(nexo.unlink_identity(Id::new()));
     send(nexo.health());
     send(nexo.get::<()>("/", &[]));
     send(nexo.post::<_, ()>("/", &new));

@@ -7,7 +7,7 @@ use nexo_client::model::{Id, RegisterRequest, User};
 use nexo_client::{Nexo, Session};
 use nexo_core::testing::TestDatabase;
 use nexo_core::{AuthConfig, Authenticator};
-use nexo_server::{HttpConfig, Server};
+use nexo_server::{HttpConfig, OidcProviders, Server};
 
 use crate::proxy::Proxy;
 
@@ -27,6 +27,20 @@ impl World {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let config = HttpConfig { listen, ..HttpConfig::default() };
         let server = Server::bind(config, database, auth.clone()).await.unwrap();
+        let proxy = Proxy::start(server.local_addr()).await;
+        tokio::spawn(server.run(pending()));
+        Self { proxy, authenticator: auth, _database: test_database }
+    }
+
+    /// One whose users sign in through this provider.
+    pub(crate) async fn with_sign_in(provider: &serde_json::Value) -> Self {
+        let test_database = TestDatabase::create().await;
+        let (database, auth) = test_database.open_with_auth(AuthConfig::default()).await;
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = Server::listen(HttpConfig { listen, ..HttpConfig::default() }).await.unwrap();
+        let providers = serde_json::json!([provider]).to_string();
+        let providers = OidcProviders::from_json(&providers).unwrap();
+        server.provider().provide_with_sign_in(database, auth.clone(), None, providers);
         let proxy = Proxy::start(server.local_addr()).await;
         tokio::spawn(server.run(pending()));
         Self { proxy, authenticator: auth, _database: test_database }

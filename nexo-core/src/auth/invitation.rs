@@ -29,14 +29,14 @@ const FIND: &str = concat!(
 
 /// Fails with a division by zero when it was accepted or withdrawn meanwhile,
 /// and with it everything that is sent in the same flush.
-const MARK: &str = "with accepted as (
+pub(super) const MARK: &str = "with accepted as (
          update nexo.invitations set accepted_at = now()
          where account_id = $1 and token_hash = $2 and accepted_at is null and expires_at > now()
          returning id)
      select 1 / count(*) from accepted";
 
 /// `$1` account, `$2` the token's hash, `$3` user.
-const JOIN: &str = "insert into nexo.memberships (account_id, user_id, role, role_id)
+pub(super) const JOIN: &str = "insert into nexo.memberships (account_id, user_id, role, role_id)
      select account_id, $3, role, role_id from nexo.invitations where account_id = $1 and token_hash = $2";
 
 /// Whoever got it by mail has the address. `$1` user, `$2` whether they did.
@@ -152,6 +152,17 @@ impl Authenticator {
         Ok(Newcomer { email, name, hash })
     }
 
+    /// Of an invitation that somebody shows the token of.
+    pub(super) async fn invited(&self, token: &str) -> Result<Invited> {
+        let token = OpaqueToken::parse(Kind::Invitation, token).ok_or_else(refused)?;
+        let (account, token_hash) = (token.owner::<Account>(), token.hash().to_vec());
+        let find = [Call { sql: FIND, params: &[&account, &token_hash], plan: Once }];
+        let sight = Sight { account: Some(account), ..Sight::NONE };
+        let rows = self.identity().run(Mode::Read, sight, &find).await?;
+        let email = rows[0].first().ok_or_else(refused)?.get(0);
+        Ok(Invited { account, email, token_hash })
+    }
+
     /// The hash that the password was verified by.
     async fn verified(
         &self,
@@ -171,6 +182,13 @@ impl Authenticator {
         self.tell_failure("password", user, None, attempt, peer).await?;
         Err(wrong_password())
     }
+}
+
+/// What somebody was invited to, and under which address.
+pub(super) struct Invited {
+    pub(super) account: Id<Account>,
+    pub(super) email: String,
+    pub(super) token_hash: Vec<u8>,
 }
 
 /// Somebody who becomes a user by this.
@@ -205,7 +223,7 @@ fn wrong_password() -> Error {
     )
 }
 
-fn refused() -> Error {
+pub(super) fn refused() -> Error {
     Error::new(
         ErrorCode::InvalidInvitation,
         "the invitation is unknown, used, withdrawn or has expired; ask for a new one",

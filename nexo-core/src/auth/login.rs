@@ -21,8 +21,8 @@ use crate::tenant::{Peer, TenantScope};
 pub(super) const ADD_USER: &str =
     "insert into nexo.users (id, email, name, password_hash) values ($1, $2, $3, $4)
      returning id, email, name, created_at, email_verified_at";
-const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2)";
-const ADD_MEMBERSHIP: &str =
+pub(super) const ADD_ACCOUNT: &str = "insert into nexo.accounts (id, name) values ($1, $2)";
+pub(super) const ADD_MEMBERSHIP: &str =
     "insert into nexo.memberships (account_id, user_id, role) values ($1, $2, 'owner')";
 
 const FIND_USER: &str = concat!(
@@ -43,10 +43,11 @@ const REHASH: &str = "update nexo.users set password_hash = $3
 
 /// The session is for this account, or the one that the user joined first.
 /// `$1` user, `$2` session, `$3` seconds of life, `$4` address, `$5` agent,
-/// `$6` the password's hash, without which there is none, `$7` account or null.
+/// `$6` the password's hash, without which there is none, `$7` account or null,
+/// `$8` the provider that the user signed in through, or null.
 pub(super) const ADD_SESSION: &str =
-    "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent)
-     select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5
+    "insert into nexo.sessions (account_id, id, user_id, expires_at, ip, user_agent, provider)
+     select m.account_id, $2, m.user_id, now() + $3 * interval '1 second', $4, $5, $8
      from nexo.memberships m join nexo.users u on u.id = m.user_id
      where m.user_id = $1 and u.password_hash = $6 and m.disabled_at is null
        and ($7::uuid is null or m.account_id = $7)
@@ -61,7 +62,7 @@ pub(super) const FIND_ACCOUNT: &str = "select a.id, a.name, m.role, m.role_id, s
      join nexo.memberships m on m.account_id = s.account_id and m.user_id = s.user_id
      where s.user_id = $1 and s.id = $2";
 /// Sessions that ended long ago, with their tokens.
-const FORGET_OLD: &str = "delete from nexo.sessions
+pub(super) const FORGET_OLD: &str = "delete from nexo.sessions
      where user_id = $1 and expires_at < now() - interval '7 days'";
 
 /// Something is written whether or not there is such a user, so that both take
@@ -272,6 +273,7 @@ pub(super) struct Start {
     pub(super) user: Id<User>,
     pub(super) session: Id<Session>,
     account: Option<Id<Account>>,
+    provider: Option<String>,
     token: RefreshToken,
     hash: Vec<u8>,
     session_life: f64,
@@ -293,6 +295,7 @@ impl Start {
             user,
             session: Id::new(),
             account,
+            provider: None,
             hash: token.hash().to_vec(),
             token,
             session_life: authenticator.config().session_ttl.as_secs_f64(),
@@ -302,12 +305,17 @@ impl Start {
         })
     }
 
+    /// By somebody who has shown who they are to this provider.
+    pub(super) fn through(self, provider: String) -> Self {
+        Self { provider: Some(provider), ..self }
+    }
+
     pub(super) fn session_params<'a>(
         &'a self,
         password_hash: &'a String,
-    ) -> [&'a (dyn ToSql + Sync); 7] {
-        let Self { user, session, session_life, ip, agent, account, .. } = self;
-        [user, session, session_life, ip, agent, password_hash, account]
+    ) -> [&'a (dyn ToSql + Sync); 8] {
+        let Self { user, session, session_life, ip, agent, account, provider, .. } = self;
+        [user, session, session_life, ip, agent, password_hash, account, provider]
     }
 
     pub(super) fn switch_params<'a>(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 
 use super::authenticator::Authenticator;
+use super::external_identity::HOLD_USER;
 use super::login::{HOLD_MEMBERSHIPS, is_division_by_zero};
 use super::secret::{Kind, OpaqueToken};
 use super::throttle::{self, Attempt};
@@ -60,6 +61,10 @@ const SET_PASSWORD: &str = "update nexo.users
          second_factor_at = case when email_verified_at is not null or not $3 then second_factor_at end,
          recovery_codes = case when email_verified_at is not null or not $3 then recovery_codes else '{}' end
      where id = $1";
+/// So do identities that were added before: whose they are is as little known.
+/// `$1` user, `$2` whether it was mailed.
+const FORGET_IDENTITIES: &str = "delete from nexo.external_identities i using nexo.users u
+     where i.user_id = $1 and u.id = $1 and u.email_verified_at is null and $2";
 /// With a new password, or a second factor, what was mailed before sets none any more.
 pub(super) const FORGET_RESET: &str =
     "delete from nexo.one_time_tokens where user_id = $1 and purpose = 'password_reset'";
@@ -152,6 +157,8 @@ impl Authenticator {
         let hash = self.passwords().accept("password", &reset.password, vec![email, name]).await?;
         let calls = [
             Call { sql: USE, params: &shown, plan: Once },
+            Call { sql: HOLD_USER, params: &[&user], plan: Once },
+            Call { sql: FORGET_IDENTITIES, params: &[&user, &mailed], plan: Once },
             Call { sql: SET_PASSWORD, params: &[&user, &hash, &mailed], plan: Once },
             Call { sql: HOLD_MEMBERSHIPS, params: &[&user], plan: Once },
             Call { sql: END_ALL_SESSIONS, params: &[&user], plan: Once },

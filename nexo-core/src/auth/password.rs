@@ -5,11 +5,14 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
 use super::config::AuthConfig;
+use super::secret::random;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, FieldCode, FieldError};
 
@@ -90,6 +93,16 @@ impl Passwords {
         .map_err(refused)?;
         let place = self.reserve()?;
         self.work(place, move |inner| inner.hash(&password)).await
+    }
+
+    /// The hash of somebody who has no password: none is known to have it, and
+    /// comparing with it takes as long as with any.
+    pub(super) fn hash_of_none(&self) -> Result<String> {
+        let params = self.0.argon2.params();
+        let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+        let (salt, hash) = (random()?, random()?);
+        let (salt, hash) = (STANDARD_NO_PAD.encode(&salt[..16]), STANDARD_NO_PAD.encode(hash));
+        Ok(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}"))
     }
 
     /// A place among those who hash, or an error at once: asked for before

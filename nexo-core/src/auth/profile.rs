@@ -25,10 +25,15 @@ const READ: &str = "select u.id, u.email, u.name, u.created_at, u.email_verified
 const CHANGE: &str =
     "update nexo.users set name = coalesce($2, name), updated_at = now() where id = $1";
 
+/// Somebody who has no password shows instead that they have signed in a moment
+/// ago. `$1` user, `$2` session.
 const READ_PASSWORD: &str = concat!(
     "select u.email, u.name, u.password_hash, ",
     second_factor!("u"),
-    " from nexo.users u where u.id = $1"
+    ", not u.has_password, exists (select from nexo.sessions s
+         where s.user_id = $1 and s.id = $2 and s.provider is not null
+           and s.created_at > now() - interval '10 minutes')
+     from nexo.users u where u.id = $1"
 );
 /// Only over the password that was verified: of two changes at once, one wins.
 const CHANGE_PASSWORD: &str = "update nexo.users set password_hash = $2, updated_at = now()
@@ -120,7 +125,8 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Asks somebody who is logged in for their password once more. The attempt
+    /// Asks somebody who is logged in for their password once more; of somebody who
+    /// has none, that they have signed in through a provider a moment ago. The attempt
     /// is counted; whoever calls this forgives it in their transaction.
     pub(super) async fn reauthenticated(
         &self,
@@ -136,18 +142,23 @@ impl Authenticator {
         let place = self.passwords().reserve()?;
         let params = attempt.params();
         let mut calls = params.calls().to_vec();
-        let read: [&(dyn ToSql + Sync); 1] = [&user];
+        let session = scope.session_id();
+        let read: [&(dyn ToSql + Sync); 2] = [&user, &session];
         calls.push(Call { sql: READ_PASSWORD, params: &read, plan: Once });
         let mut rows = self.identity().run_alive(Mode::Write, scope, &calls).await?;
         Attempt::judge(&rows)?;
         let row = rows[throttle::STATEMENTS].pop().ok_or_else(Error::session_ended)?;
         let verdict = self.passwords().verify(place, password, Some(row.get(2))).await?;
-        if !verdict.matches {
+        let (has_none, is_fresh): (bool, bool) = (row.get(6), row.get(7));
+        if !(verdict.matches || has_none && is_fresh) {
             self.tell_failure("password", user, Some(scope.account_id()), &attempt, &peer).await?;
             return Err(Error::invalid(vec![FieldError::new(
                 field,
                 FieldCode::Mismatch,
-                "is not the current password",
+                match has_none {
+                    true => "is none: sign in again, and do this within ten minutes",
+                    false => "is not the current password",
+                },
             )]));
         }
         Ok(Reauthenticated { user, row, attempt })
@@ -157,7 +168,7 @@ impl Authenticator {
 /// Somebody who has given their password once more.
 pub(super) struct Reauthenticated {
     pub(super) user: Id<User>,
-    /// `email, name, password_hash`, and the second factor.
+    /// `email, name, password_hash`, the second factor, and more.
     pub(super) row: Row,
     pub(super) attempt: Attempt,
 }

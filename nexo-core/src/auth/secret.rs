@@ -89,6 +89,8 @@ pub(crate) enum Kind {
     PasswordReset,
     /// Of a user.
     EmailVerification,
+    /// Of a sign-in at a provider.
+    SignIn,
 }
 
 impl Kind {
@@ -98,6 +100,7 @@ impl Kind {
             Self::ApiKey => "nxk_",
             Self::PasswordReset => "nxp_",
             Self::EmailVerification => "nxv_",
+            Self::SignIn => "nxs_",
         }
     }
 
@@ -107,6 +110,7 @@ impl Kind {
             Self::ApiKey => b"nexo API key",
             Self::PasswordReset => b"nexo password reset",
             Self::EmailVerification => b"nexo e-mail verification",
+            Self::SignIn => b"nexo sign-in",
         }
     }
 }

@@ -10,7 +10,7 @@
 //! | an address from everywhere | 50 | 1 s, doubling to 1 minute | nobody guesses from many |
 //! | a network, whatever the address | 100 | 1 s, doubling to 1 minute | nobody tries one password on all |
 //!
-//! Asking for a mail is counted the same way and apart, with 3, 10 and 300 free,
+//! Going to a provider to sign in is counted by the network, with 300 free. Asking for a mail is counted the same way and apart, with 3, 10 and 300 free,
 //! and never taken back.
 //!
 //! A network from which the user has logged in before is not held up by what
@@ -101,6 +101,14 @@ impl Attempt {
     pub(super) fn at_mail(subject: &str, peer: &Peer) -> Self {
         let network = hash(&[b"mail network", peer.network().as_bytes()]).to_vec();
         Self { network, free: (3, 10, 300), ..Self::new(subject, peer) }
+    }
+
+    /// One of going to a provider to sign in, which is taken back when somebody is:
+    /// by the network alone, because it is not known yet who they are.
+    pub(super) fn at_sign_in(peer: &Peer) -> Self {
+        let network = hash(&[b"sign-in network", peer.network().as_bytes()]).to_vec();
+        let subject = format!("sign-in from {}", peer.network());
+        Self { network, free: (300, 300, 300), ..Self::new(&subject, peer) }
     }
 
     pub(super) fn params(&self) -> AttemptParams<'_> {

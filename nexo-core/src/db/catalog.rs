@@ -109,8 +109,10 @@ const OBJECTS: &[Check] = &[
                 and p.polroles <> array(select oid from pg_roles where rolname = 'nexo_search')
                 -- The owner can do anything anyway, and adds to the audit log what it deletes.
                 and not (c.relname = 'audit_log' and p.polroles = array[c.relowner] and p.polcmd = 'a')
-                and (coalesce(pg_get_expr(p.polqual, p.polrelid), '') not in
-                        ('(account_id = nexo.current_account())', '(user_id = nexo.current_user_id())')
+                and (coalesce(regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\\s+', ' ', 'g'), '') not in
+                        ('(account_id = nexo.current_account())', '(user_id = nexo.current_user_id())',
+                         -- Of a sign-in at a provider: whoever shows its token, and the identity that it names.
+                         '((id = nexo.current_sign_in()) OR (expires_at < now()))', '((user_id = nexo.current_user_id()) OR (EXISTS ( SELECT FROM nexo.oidc_sign_ins s WHERE ((s.id = nexo.current_sign_in()) AND (s.issuer = external_identities.issuer) AND (s.subject = external_identities.subject)))))')
                      or (p.polcmd <> 'r' and pg_get_expr(p.polwithcheck, p.polrelid) is distinct from pg_get_expr(p.polqual, p.polrelid)))",
     },
     Check {
@@ -156,7 +158,8 @@ const OBJECTS: &[Check] = &[
         sql: "select c.oid::regclass::text from pg_class c
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and c.relname not in ('accounts', 'users', 'memberships', 'sessions', 'refresh_tokens', 'signing_keys', 'login_attempts',
-                    'one_time_tokens', 'roles', 'invitations', 'api_keys', 'account_settings', 'audit_log')
+                    'one_time_tokens', 'oidc_sign_ins', 'external_identities', 'roles', 'invitations', 'api_keys', 'account_settings',
+                    'audit_log')
                 and (has_any_column_privilege('nexo_auth', c.oid, 'select, insert, update')
                      or has_table_privilege('nexo_auth', c.oid, 'delete'))",
     },
@@ -208,7 +211,8 @@ const OBJECTS: &[Check] = &[
                      where t.tgrelid = c.oid and p.oid in ('nexo.audit_change'::regproc, 'nexo.audit_part'::regproc, 'nexo.audit_import'::regproc)
                        and t.tgenabled = 'O') & 28 is distinct from 28
               union all
-              select 'nexo.' || own.kind from (values ('sessions', 'audit_session'), ('users', 'audit_user')) as own (kind, does)
+              select 'nexo.' || own.kind from (values ('sessions', 'audit_session'), ('users', 'audit_user'),
+                  ('external_identities', 'audit_identity')) as own (kind, does)
               where not exists (select from pg_trigger t where t.tgrelid = ('nexo.' || own.kind)::regclass
                   and t.tgfoid = ('nexo.' || own.does)::regproc and t.tgenabled = 'O')",
     },
@@ -290,7 +294,7 @@ const OBJECTS: &[Check] = &[
         finding: "is a function of the policies and must be STABLE and as the migrations made it",
         sql: "select p.oid::regprocedure::text from pg_proc p
               join (values ('current_account', 'nexo.account_id'), ('current_user_id', 'nexo.user_id'),
-                    ('current_key', 'nexo.key_id')) as made (name, setting)
+                    ('current_key', 'nexo.key_id'), ('current_sign_in', 'nexo.sign_in_id')) as made (name, setting)
                 on made.name = p.proname
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.provolatile <> 's'

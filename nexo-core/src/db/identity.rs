@@ -12,7 +12,7 @@ use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::pool::acquire;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Id, Session, User};
+use crate::model::{Account, ErrorCode, Id, Session, SignIn, User};
 use crate::tenant::{Peer, TenantScope};
 
 /// Runs statements as `nexo_auth`, whose policies show the rows of one user.
@@ -23,20 +23,22 @@ pub(crate) struct Identity {
 }
 
 /// What can be seen: the rows of a user, or no user's; the roles and invitations
-/// of an account, for somebody who shows a token of it; and for whom it is done.
+/// of an account, for somebody who shows a token of it; a sign-in at a provider, the
+/// same way; and for whom it is done.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sight<'a> {
     pub(crate) user: Option<Id<User>>,
     pub(crate) account: Option<Id<Account>>,
+    pub(crate) sign_in: Option<Id<SignIn>>,
     pub(crate) peer: Option<&'a Peer>,
 }
 
 impl<'a> Sight<'a> {
     /// Nobody's rows.
-    pub(crate) const NONE: Self = Self { user: None, account: None, peer: None };
+    pub(crate) const NONE: Self = Self { user: None, account: None, sign_in: None, peer: None };
 
     pub(crate) const fn of(user: Id<User>, peer: &'a Peer) -> Self {
-        Self { user: Some(user), account: None, peer: Some(peer) }
+        Self { user: Some(user), peer: Some(peer), ..Self::NONE }
     }
 }
 
@@ -67,8 +69,18 @@ impl Identity {
         scope: &TenantScope,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
-        let within = scope.session_id().map(|session| (scope.account_id(), session));
-        self.run_guarded(mode, scope, within, calls).await
+        self.run_guarded(mode, scope, within(scope), None, calls).await
+    }
+
+    /// The same where the token of a sign-in is shown too.
+    pub(crate) async fn run_alive_with(
+        &self,
+        mode: Mode,
+        scope: &TenantScope,
+        sign_in: Id<SignIn>,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Vec<Row>>> {
+        self.run_guarded(mode, scope, within(scope), Some(sign_in), calls).await
     }
 
     /// The same for going from one account to another, of which both are told
@@ -78,7 +90,7 @@ impl Identity {
         scope: &TenantScope,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
-        self.run_guarded(Mode::Write, scope, None, calls).await
+        self.run_guarded(Mode::Write, scope, None, None, calls).await
     }
 
     async fn run_guarded(
@@ -86,6 +98,7 @@ impl Identity {
         mode: Mode,
         scope: &TenantScope,
         within: Option<(Id<Account>, Id<Session>)>,
+        sign_in: Option<Id<SignIn>>,
         calls: &[Call<'_>],
     ) -> Result<Vec<Vec<Row>>> {
         let Some(alive) = Alive::of(scope) else {
@@ -93,7 +106,7 @@ impl Identity {
         };
         scope.require_session()?;
         let account = scope.account_id();
-        let sight = Sight { user: scope.user_id(), account: None, peer: scope.peer() };
+        let sight = Sight { user: scope.user_id(), account: None, sign_in, peer: scope.peer() };
         let asked = alive.params();
         let mut guarded = Vec::with_capacity(calls.len() + 1);
         guarded.push(Call { sql: alive.sql, params: &asked, plan: Plan::Once });
@@ -124,9 +137,16 @@ impl Identity {
         if let Some(account) = sight.account {
             let _infallible = write!(opening, "; SET LOCAL nexo.account_id = '{account}'");
         }
+        if let Some(sign_in) = sight.sign_in {
+            let _infallible = write!(opening, "; SET LOCAL nexo.sign_in_id = '{sign_in}'");
+        }
         if mode != Mode::Read {
             opening.push_str(&actor::of_peer(sight.peer, within));
         }
         Ok(flush(&connection, &opening, mode, &prepared).await)
     }
+}
+
+fn within(scope: &TenantScope) -> Option<(Id<Account>, Id<Session>)> {
+    scope.session_id().map(|session| (scope.account_id(), session))
 }

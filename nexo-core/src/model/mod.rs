@@ -35,6 +35,7 @@ mod role;
 mod search;
 mod second_factor;
 mod settings;
+mod sign_in;
 mod supplier;
 mod task;
 mod text_enum;
@@ -94,6 +95,10 @@ pub use second_factor::{
     SetUpSecondFactor,
 };
 pub use settings::{AccountSettings, AccountSettingsPatch};
+pub use sign_in::{
+    ExternalIdentities, ExternalIdentity, FinishSignIn, LinkIdentity, SignIn, SignInProvider,
+    SignInProviders, SignInRegistration, StartIdentityLink, StartSignIn, StartedSignIn,
+};
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use transfer::{Transfer, Transferred};

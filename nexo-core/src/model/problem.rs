@@ -115,6 +115,15 @@ codes! {
         InvalidCode = "invalid_code",
         /// What was mailed is unknown, expired, replaced or used.
         InvalidToken = "invalid_token",
+        /// What came back from the provider is not what this sign-in began, was
+        /// refused, was used, or came too late: begin again.
+        InvalidOidcReply = "invalid_oidc_reply",
+        /// Nobody has this identity: log in another way and add it, or register.
+        IdentityNotLinked = "identity_not_linked",
+        /// The provider does not say that the e-mail address is the person's.
+        EmailNotVerified = "email_not_verified",
+        /// The provider does not answer: retry after `Retry-After`.
+        OidcUnavailable = "oidc_unavailable",
         /// This server sends no mail.
         MailUnavailable = "mail_unavailable",
         /// The refresh token is unknown, expired or revoked.

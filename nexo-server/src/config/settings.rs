@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
+use crate::oidc::{self, OidcProviders};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -132,6 +133,12 @@ pub(crate) struct Settings {
     /// Where the pages are that links in mail lead to; without it, mail has the token alone
     #[arg(long, env = "NEXO_PUBLIC_URL", value_name = "URL", value_parser = values::web_url)]
     pub(crate) public_url: Option<String>,
+
+    /// OpenID Connect providers to sign in through, as a JSON file
+    #[arg(
+        long, env = "NEXO_OIDC_PROVIDERS", value_name = "FILE", value_parser = oidc::read_file
+    )]
+    pub(crate) oidc_providers: Option<OidcProviders>,
 
     /// Origin whose pages may call from a browser; several with commas or by repeating
     #[arg(long, env = "NEXO_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]

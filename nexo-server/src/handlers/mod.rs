@@ -9,6 +9,7 @@ mod fields;
 pub(crate) mod health;
 pub(crate) mod imports;
 pub(crate) mod keys;
+pub(crate) mod oidc;
 pub(crate) mod people;
 pub(crate) mod search;
 pub(crate) mod second_factor;

@@ -95,6 +95,26 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
         E::InvalidToken => {
             (S::UNAUTHORIZED, "Invalid token", "what was mailed is not valid: ask for a new one")
         }
+        E::InvalidOidcReply => (
+            S::UNAUTHORIZED,
+            "Invalid sign-in",
+            "what came back from the provider is not good for this sign-in: begin again",
+        ),
+        E::IdentityNotLinked => (
+            S::UNAUTHORIZED,
+            "Identity not linked",
+            "nobody has this identity: log in another way and add it, or register",
+        ),
+        E::EmailNotVerified => (
+            S::UNAUTHORIZED,
+            "E-mail address not verified",
+            "the provider does not say that the e-mail address is yours",
+        ),
+        E::OidcUnavailable => (
+            S::SERVICE_UNAVAILABLE,
+            "Provider unavailable",
+            "the provider does not answer as one should: retry later",
+        ),
         E::MailUnavailable => (S::NOT_IMPLEMENTED, "No mail", "this server sends no mail"),
         E::InvalidCredentials => {
             (S::UNAUTHORIZED, "Invalid credentials", "e-mail address or password is wrong")
@@ -159,8 +179,13 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
 
 /// Who is told to come back later is always told when.
 fn default_wait(code: ErrorCode) -> Option<Duration> {
-    let later =
-        matches!(code, ErrorCode::Overloaded | ErrorCode::Unavailable | ErrorCode::TooManyRequests);
+    let later = matches!(
+        code,
+        ErrorCode::Overloaded
+            | ErrorCode::Unavailable
+            | ErrorCode::OidcUnavailable
+            | ErrorCode::TooManyRequests
+    );
     later.then_some(Duration::from_secs(1))
 }
 

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use crate::app::App;
 use crate::config::HttpConfig;
 use crate::mail::MailConfig;
+use crate::oidc::OidcProviders;
 use crate::router::{AmbiguousRoutes, Router};
 use crate::routes::{Route, table};
 
@@ -114,7 +115,7 @@ pub struct Provider(Arc<App>);
 impl Provider {
     /// From now on the server is ready. A second call changes nothing.
     pub fn provide(&self, database: Database, authenticator: Authenticator) {
-        self.0.provide(database, authenticator, None);
+        self.0.provide(database, authenticator, None, OidcProviders::default());
     }
 
     /// The same, and the server sends mail.
@@ -124,7 +125,19 @@ impl Provider {
         authenticator: Authenticator,
         mail: MailConfig,
     ) {
-        self.0.provide(database, authenticator, Some(mail));
+        self.0.provide(database, authenticator, Some(mail), OidcProviders::default());
+    }
+
+    /// The same, people sign in through these providers too, and the server sends
+    /// mail if it is told how.
+    pub fn provide_with_sign_in(
+        &self,
+        database: Database,
+        authenticator: Authenticator,
+        mail: Option<MailConfig>,
+        providers: OidcProviders,
+    ) {
+        self.0.provide(database, authenticator, mail, providers);
     }
 }
 

@@ -74,6 +74,7 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_SMTP_URL", "smtps://mail.example.com", "both, or neither"),
         ("NEXO_PUBLIC_URL", "crm.example.com", "a URL such as"),
         ("NEXO_PUBLIC_URL", "https://crm.example.com/#x", "a URL such as"),
+        ("NEXO_OIDC_PROVIDERS", "/nowhere/providers.json", "a file that can be read"),
     ] {
         let output = nexo_server(&[], &[(variable, value)]);
         let text = String::from_utf8(output.stderr).unwrap();

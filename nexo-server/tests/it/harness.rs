@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use nexo_core::AuthConfig;
 use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, MailConfig, Server};
+use nexo_server::{HttpConfig, MailConfig, OidcProviders, Server};
 use serde_json::{Value, json};
 
 use crate::wire::{Reply, Wire};
@@ -53,6 +53,18 @@ impl TestServer {
         Self { database, address }
     }
 
+    /// One whose users sign in through these.
+    pub(crate) async fn with_sign_in(providers: OidcProviders) -> Self {
+        let database = TestDatabase::create().await;
+        let address = serve_with_sign_in(&database, providers).await;
+        Self { database, address }
+    }
+
+    /// Another one on the same database.
+    pub(crate) async fn second(&self, providers: OidcProviders) -> SocketAddr {
+        serve_with_sign_in(&self.database, providers).await
+    }
+
     pub(crate) async fn wire(&self) -> Wire {
         Wire::connect(self.address).await
     }
@@ -92,6 +104,16 @@ impl TestServer {
         let statement = format!("select count(*) from {table}");
         self.database.superuser().await.query_one(&statement, &[]).await.unwrap().get(0)
     }
+}
+
+async fn serve_with_sign_in(database: &TestDatabase, providers: OidcProviders) -> SocketAddr {
+    let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let server = Server::listen(config).await.unwrap();
+    server.provider().provide_with_sign_in(opened, authenticator, None, providers);
+    let address = server.local_addr();
+    tokio::spawn(server.run(std::future::pending()));
+    address
 }
 
 /// Registers `name@example.com`.

@@ -27,6 +27,7 @@ mod imports;
 mod log;
 mod mail;
 mod matrix;
+mod oidc;
 mod people;
 mod process;
 mod program;

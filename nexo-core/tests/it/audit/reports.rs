@@ -2,8 +2,8 @@
 //! sign in, and the log as a file.
 
 use nexo_core::model::{
-    AccountSettingsPatch, AuditAccess, AuditAction, AuditTopic, MemberPatch, NewApiKey,
-    NewRole, Permissions, RolePatch, SheetFormat, Visibility,
+    AccountSettingsPatch, AuditAccess, AuditAction, AuditTopic, MemberPatch, NewApiKey, NewRole,
+    Permissions, RolePatch, SheetFormat, Visibility,
 };
 
 use super::*;
