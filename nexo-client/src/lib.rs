@@ -55,6 +55,7 @@ mod keeper;
 mod mailed;
 mod nexo;
 mod people;
+mod privacy;
 mod refresh;
 mod request;
 mod resource;

@@ -1,7 +1,7 @@
 //! Roles, members and invitations of the account.
 
 use nexo_core::model::{
-    AccountSettings, AccountSettingsPatch, Id, Invitation, Invitations, Invite, Member,
+    AccountSettings, AccountSettingsPatch, Change, Id, Invitation, Invitations, Invite, Member,
     MemberPatch, Members, NewInvitation, NewRole, Role, RolePatch, RoleRef, Roles, Transfer,
     Transferred, User,
 };
@@ -176,7 +176,24 @@ impl People {
     /// themselves; [`is_forbidden`](crate::Error::is_forbidden) without
     /// `account:admin`.
     pub async fn require_second_factor(&self, required: bool) -> Result<AccountSettings> {
-        let patch = AccountSettingsPatch { second_factor_required: Some(required) };
+        let patch = AccountSettingsPatch {
+            second_factor_required: Some(required),
+            ..AccountSettingsPatch::default()
+        };
+        self.nexo.request(Method::PATCH, "/api/settings").merge_patch(&patch).send().await
+    }
+
+    /// Lets entries go from the audit log after so many days, 30 or more; without
+    /// any they stay for ever.
+    ///
+    /// # Errors
+    /// [`is_validation`](crate::Error::is_validation);
+    /// [`is_forbidden`](crate::Error::is_forbidden) without `account:admin`.
+    pub async fn keep_audit_log_for(&self, days: Option<i32>) -> Result<AccountSettings> {
+        let patch = AccountSettingsPatch {
+            audit_retention_days: days.map_or(Change::Clear, Change::Set),
+            ..AccountSettingsPatch::default()
+        };
         self.nexo.request(Method::PATCH, "/api/settings").merge_patch(&patch).send().await
     }
 

@@ -178,7 +178,7 @@ impl<T: Entity> Resource<T> {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found).
     pub async fn archive(&self, id: Id<T>) -> Result<T> {
-        self.below(id, "archive").send().await
+        self.below(Method::POST, id, "archive").send().await
     }
 
     /// Puts an archived record back into lists.
@@ -186,7 +186,7 @@ impl<T: Entity> Resource<T> {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found).
     pub async fn restore(&self, id: Id<T>) -> Result<T> {
-        self.below(id, "restore").send().await
+        self.below(Method::POST, id, "restore").send().await
     }
 
     /// The writes, each done only while the record has this version.
@@ -212,8 +212,8 @@ impl<T: Entity> Resource<T> {
         with_params(self.nexo.request(Method::GET, collection::<T>()), params)
     }
 
-    fn below(&self, id: Id<T>, action: &str) -> Request {
-        self.nexo.request(Method::POST, format!("{}/{id}/{action}", collection::<T>()))
+    pub(crate) fn below(&self, method: Method, id: Id<T>, action: &str) -> Request {
+        self.nexo.request(method, format!("{}/{id}/{action}", collection::<T>()))
     }
 
     fn one(&self, method: Method, id: Id<T>) -> Request {
@@ -254,7 +254,7 @@ impl<T: Entity> IfVersion<T> {
     /// # Errors
     /// A version conflict, and those of [`Resource::archive`].
     pub async fn archive(&self, id: Id<T>) -> Result<T> {
-        self.resource.below(id, "archive").if_version(self.version).send().await
+        self.resource.below(Method::POST, id, "archive").if_version(self.version).send().await
     }
 
     /// As [`Resource::restore`].
@@ -262,7 +262,7 @@ impl<T: Entity> IfVersion<T> {
     /// # Errors
     /// A version conflict, and those of [`Resource::restore`].
     pub async fn restore(&self, id: Id<T>) -> Result<T> {
-        self.resource.below(id, "restore").if_version(self.version).send().await
+        self.resource.below(Method::POST, id, "restore").if_version(self.version).send().await
     }
 
     /// As [`Resource::delete`].

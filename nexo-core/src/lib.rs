@@ -63,6 +63,8 @@ mod import;
 #[cfg(feature = "db")]
 mod people;
 #[cfg(feature = "db")]
+mod privacy;
+#[cfg(feature = "db")]
 mod repo;
 #[cfg(feature = "db")]
 mod sheet;
@@ -89,11 +91,13 @@ pub use people::{ApiKeyRepository, InvitationRepository};
 #[cfg(feature = "db")]
 pub use people::{MemberRepository, RoleRepository, SettingsRepository};
 #[cfg(feature = "db")]
+pub use privacy::PrivacyRepository;
+#[cfg(feature = "db")]
 pub use repo::registered as tables;
 #[cfg(feature = "db")]
 pub use repo::{
-    Day, Expansion, Export, Keyed, Order, Reference, RegisteredTable, Repository, Search, SortKey,
-    SortKind, Table, Upsert,
+    Day, Erasure, Expansion, Export, Keyed, Order, Reference, RegisteredTable, Repository, Search,
+    SortKey, SortKind, Table, Upsert,
 };
 #[cfg(feature = "db")]
 pub use tenant::{Peer, TenantScope};

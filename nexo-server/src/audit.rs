@@ -64,11 +64,13 @@ async fn seal(database: Database, authenticator: Authenticator) {
 }
 
 /// A log-in that failed, or a program that was killed, leaves what nobody has
-/// said to seal.
+/// said to seal; and what is older than an account keeps it goes.
 async fn sweep(database: &Database, authenticator: &Authenticator) -> Result<(), AuditError> {
     let mut after = None;
     while let Some(accounts) = page(authenticator, &mut after).await? {
         for account in accounts {
+            // Before, so that what it tells is sealed too.
+            database.expire_audit_log(account).await?;
             database.seal_audit_log(account).await?;
         }
     }
@@ -147,8 +149,19 @@ async fn verify(
                 None => "as it was sealed".to_owned(),
             };
             wrong += usize::from(found.fault.is_some());
-            let (entries, unsealed) = (found.entries, found.unsealed);
-            print(&format!("{account}: {entries} entries, {unsealed} not sealed yet: {told}\n"));
+            let (entries, erased, unsealed) = (found.entries, found.erased, found.unsealed);
+            let mut also = String::new();
+            if erased > 0 {
+                also.push_str(&format!(
+                    ", {erased} of them without their fields, which were erased"
+                ));
+            }
+            if let Some(seq) = found.expired {
+                also.push_str(&format!(", those to seal {seq} gone for their age"));
+            }
+            print(&format!(
+                "{account}: {entries} entries{also}, {unsealed} not sealed yet: {told}\n"
+            ));
         }
         accounts = match args.account {
             Some(_) => None,

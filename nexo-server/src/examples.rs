@@ -2,10 +2,11 @@
 
 use nexo_core::model::{
     AcceptInvitation, AccountSettingsPatch, Batch, BatchMode, BatchOperation, BuiltInRole,
-    ConfirmSecondFactor, Entity, FinishSignIn, ForgotPassword, Id, Invite, LinkIdentity,
-    LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange, Permission,
-    ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, RolePatch, SecondFactorProof,
-    SetUpSecondFactor, StartIdentityLink, StartSignIn, SwitchAccount, Transfer, VerifyEmail,
+    ConfirmSecondFactor, DeleteUser, Entity, Erase, FinishSignIn, ForgotPassword, Id, Invite,
+    LinkIdentity, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange,
+    Permission, ProfilePatch, RefreshRequest, RegisterRequest, ResetPassword, RolePatch,
+    SecondFactorProof, SetUpSecondFactor, StartIdentityLink, StartSignIn, SwitchAccount, Transfer,
+    VerifyEmail,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -102,7 +103,10 @@ pub(crate) fn role_patch(_: u32) -> Value {
 }
 
 pub(crate) fn settings(_: u32) -> Value {
-    json(&AccountSettingsPatch { second_factor_required: Some(false) })
+    json(&AccountSettingsPatch {
+        second_factor_required: Some(false),
+        audit_retention_days: 365.into(),
+    })
 }
 
 pub(crate) fn member(_: u32) -> Value {
@@ -142,6 +146,17 @@ pub(crate) fn password(_: u32) -> Value {
     json(&PasswordChange {
         current_password: PASSWORD.to_owned(),
         new_password: "punched cards in a drawer".to_owned(),
+    })
+}
+
+pub(crate) fn delete_user(_: u32) -> Value {
+    json(&DeleteUser { password: PASSWORD.to_owned(), code: Some("123456".to_owned()) })
+}
+
+pub(crate) fn erase(_: u32) -> Value {
+    json(&Erase {
+        confirm: "Ada".to_owned(),
+        reason: Some("asked for by mail on 31 January".to_owned()),
     })
 }
 

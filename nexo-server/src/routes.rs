@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use http::Method;
 use nexo_core::model::{
-    Client, Department, Employee, MAX_CSV, Professional, Project, Supplier, Task,
+    Client, Department, Employee, MAX_CSV, Person, Professional, Project, Supplier, Task,
 };
 use nexo_core::{Table, TenantScope};
 use serde_json::Value;
@@ -20,7 +20,8 @@ use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
 use crate::handlers::{
-    api_keys, audit, auth, crud, export, health, imports, keys, oidc, people, search, second_factor,
+    api_keys, audit, auth, crud, export, health, imports, keys, oidc, people, privacy, search,
+    second_factor,
 };
 use crate::respond::Reply;
 
@@ -80,6 +81,13 @@ pub fn table() -> Vec<Route> {
             Box::pin(auth::update_profile(to, scope, call))
         })
         .example(examples::profile),
+        tenant(Method::DELETE, "/api/auth/profile", |to, scope, call| {
+            Box::pin(privacy::delete_user(to, scope, call))
+        })
+        .example(examples::delete_user),
+        tenant(Method::GET, "/api/auth/profile/personal-data", |to, scope, _| {
+            Box::pin(privacy::user(to, scope))
+        }),
         tenant(Method::POST, "/api/auth/password", |to, scope, call| {
             Box::pin(auth::change_password(to, scope, call))
         })
@@ -108,6 +116,10 @@ pub fn table() -> Vec<Route> {
     table.extend(crud::<Professional>());
     table.extend(crud::<Project>());
     table.extend(crud::<Task>());
+    table.extend(person::<Client>());
+    table.extend(person::<Employee>());
+    table.extend(person::<Supplier>());
+    table.extend(person::<Professional>());
     table
 }
 
@@ -305,6 +317,22 @@ fn crud<T: Table>() -> impl Iterator<Item = Route> {
             tenant(Method::POST, format!("{one}/restore"), |to, scope, call| {
                 Box::pin(crud::restore::<T>(to, scope, call))
             }),
+        ]
+    })
+}
+
+/// The routes of what is known of a person, each under its full and its short path.
+fn person<T: Table + Person>() -> impl Iterator<Item = Route> {
+    ["/api/crm", "/api"].into_iter().flat_map(|prefix| {
+        let one = format!("{prefix}/{}/{{id}}", T::COLLECTION);
+        [
+            tenant(Method::GET, format!("{one}/personal-data"), |to, scope, call| {
+                Box::pin(privacy::export::<T>(to, scope, call))
+            }),
+            tenant(Method::POST, format!("{one}/erase"), |to, scope, call| {
+                Box::pin(privacy::erase::<T>(to, scope, call))
+            })
+            .example(examples::erase),
         ]
     })
 }

@@ -10,6 +10,7 @@ mod errors;
 mod identity;
 mod imports;
 mod people;
+mod privacy;
 #[path = "../../../nexo-server/tests/it/oidc/provider/mod.rs"]
 #[expect(dead_code, reason = "most of what it does wrong is for the server's tests")]
 mod provider;

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::sheet::SheetWriter;
 use crate::tenant::TenantScope;
 
-const HEADING: [&str; 14] = [
+const HEADING: [&str; 15] = [
     "at",
     "action",
     "subject",
@@ -27,6 +27,7 @@ const HEADING: [&str; 14] = [
     "user_agent",
     "before",
     "after",
+    "erased_by",
 ];
 
 /// Entries on their way to a file, the newest first. Cells that a spreadsheet
@@ -96,7 +97,7 @@ impl AuditFile {
     }
 }
 
-fn cells(entry: AuditEntry) -> [Value; 14] {
+fn cells(entry: AuditEntry) -> [Value; 15] {
     let id = |id: Option<String>| Value::from(id);
     let object = |fields: Option<_>| fields.map_or(Value::Null, Value::Object);
     [
@@ -114,6 +115,7 @@ fn cells(entry: AuditEntry) -> [Value; 14] {
         entry.user_agent.into(),
         object(entry.before),
         object(entry.after),
+        id(entry.erased_by.map(|it| it.to_string())),
     ]
 }
 

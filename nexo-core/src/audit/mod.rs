@@ -2,6 +2,7 @@
 //! triggers: see the migrations.
 
 mod access;
+mod chain;
 mod file;
 mod seal;
 mod verify;
@@ -20,8 +21,23 @@ use crate::model::{AuditEntry, AuditPage, AuditParams, AuditTopic, Id, Permissio
 use crate::repo::{Table, checked_limit, registered, unknown};
 use crate::tenant::TenantScope;
 
+pub use chain::AuditFault;
 pub use file::AuditFile;
-pub use verify::{AuditFault, Verified};
+pub use verify::Verified;
+
+/// The account's entries, in the order of the columns of `from_row`.
+macro_rules! entries {
+    () => {
+        "select e.id, e.at, e.action, e.subject, e.record_id, e.user_id, m.name, e.session_id, e.reason,
+             e.request_id, e.ip, e.user_agent, e.before, e.after, e.key_id, e.erased_by
+         from nexo.audit_log e left join nexo.memberships m on m.account_id = $1 and m.user_id = e.user_id
+         where e.account_id = $1"
+    };
+}
+
+/// `$2` subject, `$3` record, `$4` how many: the newest first.
+pub(crate) const OF_RECORD: &str =
+    concat!(entries!(), " and e.subject = $2 and e.record_id = $3 order by e.id desc limit $4");
 
 /// `$2` subject, `$3` record, `$4` user, `$5` action, `$6` and `$7` the ids
 /// between which a time's entries are, `$8` the last of the page before, `$9`
@@ -29,10 +45,8 @@ pub use verify::{AuditFault, Verified};
 macro_rules! list {
     ($topic:literal) => {
         concat!(
-            "select e.id, e.at, e.action, e.subject, e.record_id, e.user_id, m.name, e.session_id, e.reason,
-                 e.request_id, e.ip, e.user_agent, e.before, e.after, e.key_id
-             from nexo.audit_log e left join nexo.memberships m on m.account_id = $1 and m.user_id = e.user_id
-             where e.account_id = $1 and ($2::text is null or e.subject = $2)
+            entries!(),
+            " and ($2::text is null or e.subject = $2)
                and ($3::uuid is null or e.record_id = $3)
                and ($4::uuid is null or e.user_id = $4) and ($5::text is null or e.action = $5)
                and ($6::uuid is null or e.id >= $6) and ($7::uuid is null or e.id < $7)
@@ -161,8 +175,9 @@ impl AuditRepository {
 }
 
 /// What has entries besides records.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "api_keys",
+    "audit_log",
     "imports",
     "invitations",
     "members",
@@ -191,7 +206,7 @@ fn first_id(at: Timestamp) -> Uuid {
     Uuid::from_u128(millis << 80 | 0x7 << 76 | rest << 64)
 }
 
-fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
+pub(crate) fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
     let object = |value: Option<Value>| match value {
         Some(Value::Object(fields)) => Some(fields.into_iter().map(readable).collect()),
         _ => None,
@@ -212,6 +227,7 @@ fn from_row(row: &Row) -> Result<AuditEntry, PgError> {
         user_agent: row.try_get(11)?,
         before: object(row.try_get(12)?),
         after: object(row.try_get(13)?),
+        erased_by: row.try_get(15)?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Sealing entries, behind those who write them.
+//! Sealing entries, behind those who write them, and letting the oldest go.
 
 use crate::db::{Call, Database, Mode, translate};
 use crate::error::Result;
@@ -6,6 +6,7 @@ use crate::model::{Account, Id};
 use crate::tenant::TenantScope;
 
 const SEAL: &str = "select sealed, more from nexo.seal_audit() where $1::uuid is not null";
+const EXPIRE: &str = "select entries, more from nexo.expire_audit() where $1::uuid is not null";
 
 /// Blocks of an account at a time; the rest is left for the next time.
 const BLOCKS: usize = 100;
@@ -42,6 +43,28 @@ impl Database {
     pub async fn seal_audit_log(&self, account: Id<Account>) -> Result<()> {
         if self.seal(account).await? {
             self.app().written().add(account);
+        }
+        Ok(())
+    }
+
+    /// Takes out of an account's audit log what is older than the account keeps it,
+    /// and tells of it in the log; to be called every day or more often.
+    /// `nexo-server` does so by itself.
+    ///
+    /// # Errors
+    /// When the database is away; what is left goes the next time.
+    pub async fn expire_audit_log(&self, account: Id<Account>) -> Result<()> {
+        let scope = TenantScope::of_system(account, "remove what is older than the account keeps");
+        for _ in 0..BLOCKS {
+            let rows = self.scoped(&scope).send(Mode::Write, &[Call::new(EXPIRE, &[])]).await?;
+            let gone: i32 = rows[0][0].try_get(0).map_err(translate)?;
+            let more: bool = rows[0][0].try_get(1).map_err(translate)?;
+            if gone > 0 {
+                self.app().written().add(account);
+            }
+            if !more || gone == 0 {
+                break;
+            }
         }
         Ok(())
     }

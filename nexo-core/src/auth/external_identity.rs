@@ -24,7 +24,7 @@ pub(super) const ADD_IDENTITY: &str =
 const FIND: &str = "select issuer, subject, provider, email from nexo.oidc_sign_ins
      where id = $1 and token_hash = $2 and state_hash = $3 and user_id = $4
        and verified_at is not null and expires_at > now()";
-const READ: &str = "select id, provider, issuer, email, created_at, last_used_at
+pub(super) const READ: &str = "select id, provider, issuer, email, created_at, last_used_at
      from nexo.external_identities where user_id = $1 order by created_at, id limit 100";
 const HAS_PASSWORD: &str = "select has_password from nexo.users where id = $1";
 /// Before identities are taken away: of two at once, none takes what the other
@@ -38,7 +38,7 @@ const REMOVE: &str = "delete from nexo.external_identities i
      returning i.id";
 const EXISTS: &str = "select from nexo.external_identities where user_id = $1 and id = $2";
 
-fn identity(row: &Row) -> ExternalIdentity {
+pub(super) fn identity(row: &Row) -> ExternalIdentity {
     ExternalIdentity {
         id: row.get(0),
         provider: row.get(1),

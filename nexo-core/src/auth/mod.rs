@@ -28,6 +28,7 @@ mod switch;
 mod throttle;
 mod token;
 mod totp;
+mod user_data;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;

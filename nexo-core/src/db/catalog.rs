@@ -182,21 +182,43 @@ const OBJECTS: &[Check] = &[
                 and not coalesce(c.reloptions::text[] && array['security_invoker=true', 'security_invoker=on'], false)",
     },
     Check {
-        // Two do, as roles that are held by policies of their own.
+        // Those that search, that know who is of a team, and that take out of the log what
+        // is to be kept no longer, do, as roles that are held by policies of their own.
         finding: "is a function that runs with its owner's rights, or claims to be leakproof",
         sql: "select p.oid::regprocedure::text from pg_proc p
+              left join (values ('search_ids', 'nexo_search', '{nexo_app,nexo_limited}'::text[]),
+                      ('visible_to', 'nexo_team', '{nexo_limited}'), ('expire_audit', 'nexo_keeper', '{nexo_app}'),
+                      ('erase_record', 'nexo_keeper', '{nexo_app}'), ('erase_user', 'nexo_keeper', '{nexo_auth}')
+                  ) as known (name, owner, callers)
+                  on known.name = p.proname and known.owner = pg_get_userbyid(p.proowner)
               where p.pronamespace = 'nexo'::regnamespace
                 and (p.proleakproof
-                     or p.prosecdef and ((p.proname, pg_get_userbyid(p.proowner)::text)
-                            not in (('search_ids', 'nexo_search'), ('visible_to', 'nexo_team'))
+                     or p.prosecdef and (known.name is null
                         or not coalesce('search_path=pg_catalog, pg_temp' = any(p.proconfig), false)
-                        or exists (select from aclexplode(p.proacl) a where a.grantee = 0)))",
+                        or exists (select from aclexplode(p.proacl) a
+                            where a.grantee = 0 or pg_get_userbyid(a.grantee) <> all (known.callers || known.owner::text))))",
     },
     Check {
         finding: "can be logged in as, or is more than an ordinary role; it must be neither",
         sql: "select rolname::text from pg_roles
-              where rolname in ('nexo_search', 'nexo_limited', 'nexo_team')
+              where rolname in ('nexo_search', 'nexo_limited', 'nexo_team', 'nexo_keeper')
                 and (rolcanlogin or rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication)",
+    },
+    Check {
+        finding: "is more than nexo_keeper needs; revoke it",
+        sql: "select format('%s of %s', command.name, c.oid::regclass) from pg_class c
+              cross join (values ('insert'), ('update'), ('delete'), ('truncate')) as command (name)
+              where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+                and (c.relname::text, command.name) not in (values ('audit_log', 'insert'), ('audit_log', 'update'), ('audit_log', 'delete'),
+                    ('audit_seals', 'delete'), ('import_chunks', 'delete'), ('import_rows', 'update'),
+                    ('idempotency_keys', 'update'), ('memberships', 'delete'), ('invitations', 'delete'), ('users', 'delete'))
+                and case when command.name in ('insert', 'update') then has_any_column_privilege('nexo_keeper', c.oid, command.name)
+                    else has_table_privilege('nexo_keeper', c.oid, command.name) end
+              union all
+              select format('update of %s.%s', a.attrelid::regclass, a.attname) from pg_attribute a
+              where a.attrelid = 'nexo.audit_log'::regclass and a.attnum > 0 and not a.attisdropped
+                and a.attname not in ('before', 'after', 'salt', 'content_digest', 'erased_by')
+                and has_column_privilege('nexo_keeper', a.attrelid, a.attnum, 'update')",
     },
     Check {
         // What is left out is no change that anybody makes: a key, a file in
@@ -240,9 +262,9 @@ const OBJECTS: &[Check] = &[
                  or has_table_privilege(role, 'nexo.' || kept, 'delete, truncate')",
     },
     Check {
-        finding: "is a role that nexo_search, nexo_limited or nexo_team can become; revoke the membership",
+        finding: "is a role that nexo_search, nexo_limited, nexo_team or nexo_keeper can become; revoke the membership",
         sql: "select pg_get_userbyid(m.roleid)::text from pg_auth_members m join pg_roles r on r.oid = m.member
-              where r.rolname in ('nexo_search', 'nexo_limited', 'nexo_team')",
+              where r.rolname in ('nexo_search', 'nexo_limited', 'nexo_team', 'nexo_keeper')",
     },
     Check {
         finding: "can be changed by nexo_search or nexo_team; revoke that",

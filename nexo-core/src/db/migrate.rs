@@ -64,6 +64,8 @@ pub(super) async fn migrate(owner: &mut Client) -> Result<()> {
     for migration in report.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "migrated");
     }
+    // In another PostgreSQL than before, transactions are numbered anew.
+    owner.batch_execute("call nexo.begin_audit_epoch()").await.map_err(cannot_migrate)?;
     // Temporary objects are of no use to anybody here but an intruder.
     owner
         .batch_execute(

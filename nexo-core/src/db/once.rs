@@ -165,6 +165,13 @@ async fn recall<R: DeserializeOwned>(
             "the idempotency key was just forgotten; send the request again",
         ));
     };
+    let answer: &str = row.try_get(1).map_err(translate)?;
+    if answer.is_empty() {
+        return Err(Error::new(
+            ErrorCode::Conflict,
+            "what was done under this idempotency key has been erased since",
+        ));
+    }
     let fingerprint: &[u8] = row.try_get(0).map_err(translate)?;
     if fingerprint != key.fingerprint {
         return Err(Error::new(
@@ -172,7 +179,6 @@ async fn recall<R: DeserializeOwned>(
             "the idempotency key was used for another request; use a new one for each",
         ));
     }
-    let answer: &str = row.try_get(1).map_err(translate)?;
     serde_json::from_str(answer).map_err(|error| {
         Error::new(ErrorCode::Internal, "a kept answer cannot be read").because(error)
     })

@@ -31,11 +31,18 @@ text_enum! {
         ChangePassword = "change_password",
         /// Somebody was told that they may not; `after` tells what.
         Refuse = "refuse",
+        /// Entries went that were older than the account keeps them; `after` tells
+        /// how many, and where the log begins since.
+        Expire = "expire",
+        /// What was known of a person was erased; `after` tells how much, and of
+        /// which entries.
+        Erase = "erase",
     }
 }
 
 /// One thing that was done. Entries are written by the database in the
-/// transaction of what they tell, and never change.
+/// transaction of what they tell, and never change, but that the fields of a
+/// person who was erased go from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// Ids are ordered by time.
@@ -71,6 +78,9 @@ pub struct AuditEntry {
     pub before: Option<Map<String, Value>>,
     /// The fields that were changed or created, as they became.
     pub after: Option<Map<String, Value>>,
+    /// The entry that tells that these fields were erased, if they were.
+    #[serde(default)]
+    pub erased_by: Option<Id<AuditEntry>>,
 }
 
 text_enum! {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator};
+use super::{Change, Entity, FieldError, Id, OneOf, Permission, Person, User, Validate, Validator};
 
 text_enum! {
     /// Whether a client is a natural person or an organisation.
@@ -225,6 +225,10 @@ impl Entity for Client {
     fn version(&self) -> i64 {
         self.version
     }
+}
+
+impl Person for Client {
+    const ERASED: &'static str = "Erased client";
 }
 
 impl Validate for NewClient {

@@ -8,8 +8,8 @@ use super::day;
 use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
-    Change, Department, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator,
-    Within,
+    Change, Department, Entity, FieldError, Id, OneOf, Permission, Person, User, Validate,
+    Validator, Within,
 };
 
 text_enum! {
@@ -244,6 +244,10 @@ impl Entity for Employee {
     fn version(&self) -> i64 {
         self.version
     }
+}
+
+impl Person for Employee {
+    const ERASED: &'static str = "Erased employee";
 }
 
 impl Validate for NewEmployee {

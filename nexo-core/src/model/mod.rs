@@ -27,6 +27,7 @@ mod list;
 mod list_query;
 mod member;
 mod permission;
+mod privacy;
 mod problem;
 mod professional;
 mod project;
@@ -40,6 +41,7 @@ mod supplier;
 mod task;
 mod text_enum;
 mod transfer;
+mod user_data;
 mod validate;
 mod visibility;
 
@@ -81,6 +83,9 @@ pub use member::{
     Members, NewInvitation, SwitchAccount,
 };
 pub use permission::{Permission, Permissions};
+pub use privacy::{
+    Erase, Erased, KeptAnswer, KeptImportRow, Person, PersonalData, ReferringRecord,
+};
 pub use problem::{ErrorCode, FieldCode, FieldError, Problem};
 pub use professional::{
     Availability, NewProfessional, Professional, ProfessionalFilter, ProfessionalPatch,
@@ -102,5 +107,6 @@ pub use sign_in::{
 pub use supplier::{NewSupplier, Supplier, SupplierFilter, SupplierPatch, SupplierStatus};
 pub use task::{NewTask, Task, TaskFilter, TaskPatch, TaskPriority, TaskStatus};
 pub use transfer::{Transfer, Transferred};
+pub use user_data::{DeleteUser, LogIn, Membership, OneTimeTokenData, SessionData, UserData};
 pub use validate::{Validate, Validator, normalize_email};
 pub use visibility::Visibility;

@@ -111,6 +111,8 @@ permissions! {
     AuditRead = 45 "audit:read",
     /// Make API keys, and see and revoke those of all members.
     KeyManage = 46 "key:manage",
+    /// Export and erase what the account knows of a person.
+    PrivacyManage = 47 "privacy:manage",
 }
 
 impl Permission {

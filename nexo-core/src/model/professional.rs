@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::filter_set::filters;
 use super::text_enum::text_enum;
 use super::{
-    Change, Decimal, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator, Within,
+    Change, Decimal, Entity, FieldError, Id, OneOf, Permission, Person, User, Validate, Validator,
+    Within,
 };
 
 text_enum! {
@@ -241,6 +242,10 @@ impl Entity for Professional {
     fn version(&self) -> i64 {
         self.version
     }
+}
+
+impl Person for Professional {
+    const ERASED: &'static str = "Erased professional";
 }
 
 impl Validate for NewProfessional {

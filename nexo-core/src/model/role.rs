@@ -40,7 +40,8 @@ impl BuiltInRole {
             Permission::MemberManage
             | Permission::RoleManage
             | Permission::AuditRead
-            | Permission::KeyManage => {
+            | Permission::KeyManage
+            | Permission::PrivacyManage => {
                 matches!(self, Self::Owner | Self::Admin)
             }
             Permission::ImportRun | Permission::MemberRead => {

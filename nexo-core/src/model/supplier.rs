@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::filter_set::filters;
 use super::text_enum::text_enum;
-use super::{Change, Entity, FieldError, Id, OneOf, Permission, User, Validate, Validator, Within};
+use super::{
+    Change, Entity, FieldError, Id, OneOf, Permission, Person, User, Validate, Validator, Within,
+};
 
 text_enum! {
     /// Where a supplier stands.
@@ -229,6 +231,10 @@ impl Entity for Supplier {
     fn version(&self) -> i64 {
         self.version
     }
+}
+
+impl Person for Supplier {
+    const ERASED: &'static str = "Erased supplier";
 }
 
 impl Validate for NewSupplier {

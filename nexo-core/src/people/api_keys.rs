@@ -134,7 +134,7 @@ impl ApiKeyRepository {
     }
 }
 
-fn from_row(row: &Row) -> Result<ApiKey, PgError> {
+pub(crate) fn from_row(row: &Row) -> Result<ApiKey, PgError> {
     Ok(ApiKey {
         id: row.try_get(0)?,
         name: row.try_get(1)?,

@@ -40,4 +40,6 @@ async fn in_session(database: &Database, scope: &TenantScope) -> Result<()> {
 }
 
 #[cfg(feature = "auth")]
+pub(crate) use api_keys::from_row as read_api_key;
+#[cfg(feature = "auth")]
 pub(crate) use role_ref::read as read_role;

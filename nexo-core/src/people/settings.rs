@@ -7,19 +7,22 @@ use tokio_postgres::{Error as PgError, Row};
 
 use crate::db::{Access, Call, Database, Executor, translate};
 use crate::error::{Error, Result};
-use crate::model::{AccountSettings, AccountSettingsPatch, ErrorCode, Permission, Permissions};
+use crate::model::{
+    AccountSettings, AccountSettingsPatch, ErrorCode, Permission, Permissions, Validate,
+};
 use crate::tenant::TenantScope;
 
-const READ: &str = "select second_factor_required from nexo.account_settings where account_id = $1";
-/// `$2` whether to ask for it, or null, `$3` who asks, or null. No row when they
-/// have none themselves.
-const PATCH: &str = "insert into nexo.account_settings as s (account_id, second_factor_required)
-     select $1, coalesce($2, false)
+const READ: &str = "select second_factor_required, audit_retention_days from nexo.account_settings where account_id = $1";
+/// `$2` whether to ask for it, or null, `$3` who asks, or null, `$4` whether `$5`
+/// is how long to keep the audit log. No row when they have none themselves.
+const PATCH: &str = "insert into nexo.account_settings as s (account_id, second_factor_required, audit_retention_days)
+     select $1, coalesce($2, false), $5
      where $2 is not true or $3::uuid is null or exists (select from nexo.memberships m
          where m.account_id = $1 and m.user_id = $3 and m.second_factor)
      on conflict (account_id) do update
-     set second_factor_required = coalesce($2, s.second_factor_required), updated_at = now()
-     returning second_factor_required";
+     set second_factor_required = coalesce($2, s.second_factor_required),
+         audit_retention_days = case when $4 then $5 else s.audit_retention_days end, updated_at = now()
+     returning second_factor_required, audit_retention_days";
 
 /// The settings of the account of whichever scope is given.
 #[derive(Clone)]
@@ -52,10 +55,10 @@ impl SettingsRepository {
 
     /// Changes them. It takes effect on the next request of every member: whoever
     /// lacks a second factor that is asked for may nothing until they have one,
-    /// but set it up.
+    /// but set it up. What is older than the log is kept goes within a day.
     ///
     /// # Errors
-    /// `forbidden` without `account:admin` and to an API key; `conflict` when the scope's own user
+    /// `validation_failed`; `forbidden` without `account:admin` and to an API key; `conflict` when the scope's own user
     /// would be the first to be shut out.
     pub async fn patch(
         &self,
@@ -63,8 +66,10 @@ impl SettingsRepository {
         patch: &AccountSettingsPatch,
     ) -> Result<AccountSettings> {
         super::in_session(&self.database, scope).await?;
-        let who = scope.user_id();
-        let params: [&(dyn ToSql + Sync); 2] = [&patch.second_factor_required, &who];
+        patch.validate().map_err(Error::invalid)?;
+        let (who, days) = (scope.user_id(), &patch.audit_retention_days);
+        let says = !days.is_keep();
+        let params: [&(dyn ToSql + Sync); 4] = [&patch.second_factor_required, &who, &says, days];
         let access = Access::write_in_turn(Permission::AccountAdmin);
         let rows = self
             .database
@@ -81,7 +86,10 @@ impl SettingsRepository {
 }
 
 fn from_row(row: &Row) -> Result<AccountSettings, PgError> {
-    Ok(AccountSettings { second_factor_required: row.try_get(0)? })
+    Ok(AccountSettings {
+        second_factor_required: row.try_get(0)?,
+        audit_retention_days: row.try_get(1)?,
+    })
 }
 
 impl fmt::Debug for SettingsRepository {

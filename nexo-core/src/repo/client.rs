@@ -6,7 +6,8 @@ use tokio_postgres::{Error as PgError, Row};
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
 use super::table::{
-    CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search, transfer,
+    CREATED, Erasure, Order, Search, Table, UPDATED, Upsert, erasure, row_statements, search,
+    transfer,
 };
 use crate::model::{Client, ClientPatch, NewClient};
 
@@ -81,6 +82,13 @@ impl Table for Client {
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
         columns!()
+    );
+
+    const ERASURE: Option<Erasure> = erasure!(
+        "nexo.clients",
+        columns!(),
+        "external_id = null, name = 'Erased client', email = null, phone = null, website = null,
+             address = null, tags = '{}', notes = null"
     );
 
     const ORDERS: &'static [Order] =

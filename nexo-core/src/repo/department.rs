@@ -85,12 +85,16 @@ impl Table for Department {
             target: "nexo.departments",
             count: "select count(*) from (select from nexo.departments
                     where account_id = $1 and parent_id = $2 limit 100) as bounded",
+            list: "select id, name, null::text from nexo.departments
+                   where account_id = $1 and parent_id = $2 order by id limit $3",
         },
         Reference {
             field: "head_id",
             target: "nexo.employees",
             count: "select count(*) from (select from nexo.departments
                     where account_id = $1 and head_id = $2 limit 100) as bounded",
+            list: "select id, name, null::text from nexo.departments
+                   where account_id = $1 and head_id = $2 order by id limit $3",
         },
     ];
 

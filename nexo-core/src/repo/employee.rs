@@ -6,7 +6,8 @@ use tokio_postgres::{Error as PgError, Row};
 use super::cursor::{Day, SortKey, SortKind};
 use super::patch::says;
 use super::table::{
-    CREATED, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, row_statements, search,
+    CREATED, Erasure, Expansion, Order, Reference, Search, Table, UPDATED, Upsert, erasure,
+    row_statements, search,
 };
 use crate::model::{Department, Employee, EmployeePatch, NewEmployee};
 
@@ -93,6 +94,14 @@ impl Table for Employee {
         columns!()
     );
 
+    const ERASURE: Option<Erasure> = erasure!(
+        "nexo.employees",
+        columns!(),
+        "external_id = null, employee_code = 'erased-' || replace(id::text, '-', ''), name = 'Erased employee',
+             email = null, phone = null, title = null, salary_level = null, hired_on = null,
+             left_on = case when status = 'left' then current_date end, user_id = null"
+    );
+
     const ORDERS: &'static [Order] = &[
         CREATED,
         UPDATED,
@@ -110,12 +119,16 @@ impl Table for Employee {
             target: "nexo.departments",
             count: "select count(*) from (select from nexo.employees
                     where account_id = $1 and department_id = $2 limit 100) as bounded",
+            list: "select id, name, null::text from nexo.employees
+                   where account_id = $1 and department_id = $2 order by id limit $3",
         },
         Reference {
             field: "manager_id",
             target: "nexo.employees",
             count: "select count(*) from (select from nexo.employees
                     where account_id = $1 and manager_id = $2 limit 100) as bounded",
+            list: "select id, name, null::text from nexo.employees
+                   where account_id = $1 and manager_id = $2 order by id limit $3",
         },
     ];
 

@@ -33,7 +33,7 @@ pub(crate) use operations::version_conflict;
 pub(crate) use references::referred_to;
 pub use registry::RegisteredTable;
 pub use repository::Repository;
-pub use table::{Expansion, Order, Reference, Search, Table, Upsert};
+pub use table::{Erasure, Expansion, Order, Reference, Search, Table, Upsert};
 
 use crate::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 

@@ -185,18 +185,26 @@ impl Table for Project {
             target: "nexo.clients",
             count: "select count(*) from (select from nexo.projects
                     where account_id = $1 and client_id = $2 limit 100) as bounded",
+            list: "select id, name, null::text from nexo.projects
+                   where account_id = $1 and client_id = $2 order by id limit $3",
         },
         Reference {
             field: "members[].employee_id",
             target: "nexo.employees",
             count: "select count(*) from (select from nexo.project_members
                     where account_id = $1 and employee_id = $2 limit 100) as bounded",
+            list: "select p.id, p.name, m.role from nexo.project_members m
+                   join nexo.projects p on p.account_id = $1 and p.id = m.project_id
+                   where m.account_id = $1 and m.employee_id = $2 order by p.id limit $3",
         },
         Reference {
             field: "members[].professional_id",
             target: "nexo.professionals",
             count: "select count(*) from (select from nexo.project_members
                     where account_id = $1 and professional_id = $2 limit 100) as bounded",
+            list: "select p.id, p.name, m.role from nexo.project_members m
+                   join nexo.projects p on p.account_id = $1 and p.id = m.project_id
+                   where m.account_id = $1 and m.professional_id = $2 order by p.id limit $3",
         },
     ];
 

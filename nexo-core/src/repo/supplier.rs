@@ -6,7 +6,8 @@ use tokio_postgres::{Error as PgError, Row};
 use super::cursor::{SortKey, SortKind};
 use super::patch::says;
 use super::table::{
-    CREATED, Order, Search, Table, UPDATED, Upsert, row_statements, search, transfer,
+    CREATED, Erasure, Order, Search, Table, UPDATED, Upsert, erasure, row_statements, search,
+    transfer,
 };
 use crate::model::{NewSupplier, Supplier, SupplierPatch};
 
@@ -84,6 +85,13 @@ impl Table for Supplier {
          where account_id = $1 and id = $2 and ($3::bigint is null or version = $3)
          returning ",
         columns!()
+    );
+
+    const ERASURE: Option<Erasure> = erasure!(
+        "nexo.suppliers",
+        columns!(),
+        "external_id = null, company = 'Erased supplier', category = null, contact_person = null,
+             email = null, phone = null, address = null, tax_id = null, payment_terms = null, rating = null"
     );
 
     const ORDERS: &'static [Order] =

@@ -43,6 +43,8 @@ pub trait Table: Entity {
     const ARCHIVE: &'static str;
     /// `$2` id, `$3` expected version or null; returns the row.
     const RESTORE: &'static str;
+    /// How a record forgets its person; for entities that are about one.
+    const ERASURE: Option<Erasure> = None;
     /// `$2` id; returns the id of a row that exists, whatever its version.
     const EXISTS: &'static str;
     /// The orders of a list, the default first; each has an index.
@@ -115,6 +117,16 @@ pub struct Upsert {
     pub replace: &'static str,
 }
 
+/// How a record forgets its person.
+#[derive(Debug, Clone, Copy)]
+pub struct Erasure {
+    /// `$2` id: holds the record until the transaction ends; returns the row.
+    pub hold: &'static str,
+    /// `$2` id: overwrites all that is of the person, and archives what is left;
+    /// returns the row.
+    pub erase: &'static str,
+}
+
 /// How a collection is searched.
 #[derive(Debug, Clone, Copy)]
 pub struct Search {
@@ -134,6 +146,9 @@ pub struct Reference {
     pub target: &'static str,
     /// `$2` the id referred to: how many refer to it, up to 100.
     pub count: &'static str,
+    /// `$2` the id referred to, `$3` how many: the id and the name of those that
+    /// do, and their role for it, or null.
+    pub list: &'static str,
 }
 
 /// A name in `expand` and one collection that it brings along.
@@ -203,6 +218,32 @@ macro_rules! row_statements {
     };
 }
 pub(super) use row_statements;
+
+/// The statements of an [`Erasure`], of which the fields are what differs.
+macro_rules! erasure {
+    ($table:literal, $columns:expr, $fields:literal) => {
+        Some(Erasure {
+            hold: concat!(
+                "select ",
+                $columns,
+                " from ",
+                $table,
+                " where account_id = $1 and id = $2 for no key update"
+            ),
+            erase: concat!(
+                "update ",
+                $table,
+                " set ",
+                $fields,
+                ", archived_at = coalesce(archived_at, now()), version = version + 1, updated_at = now()
+                 where account_id = $1 and id = $2
+                 returning ",
+                $columns
+            ),
+        })
+    };
+}
+pub(super) use erasure;
 
 /// The statement of a [`Table::TRANSFER`].
 macro_rules! transfer {

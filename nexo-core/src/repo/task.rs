@@ -126,24 +126,32 @@ impl Table for Task {
             target: "nexo.projects",
             count: "select count(*) from (select from nexo.tasks
                     where account_id = $1 and project_id = $2 limit 100) as bounded",
+            list: "select id, title, null::text from nexo.tasks
+                   where account_id = $1 and project_id = $2 order by id limit $3",
         },
         Reference {
             field: "parent_id",
             target: "nexo.tasks",
             count: "select count(*) from (select from nexo.tasks
                     where account_id = $1 and parent_id = $2 limit 100) as bounded",
+            list: "select id, title, null::text from nexo.tasks
+                   where account_id = $1 and parent_id = $2 order by id limit $3",
         },
         Reference {
             field: "assignee_employee_id",
             target: "nexo.employees",
             count: "select count(*) from (select from nexo.tasks
                     where account_id = $1 and assignee_employee_id = $2 limit 100) as bounded",
+            list: "select id, title, null::text from nexo.tasks
+                   where account_id = $1 and assignee_employee_id = $2 order by id limit $3",
         },
         Reference {
             field: "assignee_professional_id",
             target: "nexo.professionals",
             count: "select count(*) from (select from nexo.tasks
                     where account_id = $1 and assignee_professional_id = $2 limit 100) as bounded",
+            list: "select id, title, null::text from nexo.tasks
+                   where account_id = $1 and assignee_professional_id = $2 order by id limit $3",
         },
     ];
 

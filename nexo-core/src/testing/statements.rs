@@ -18,7 +18,8 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
             .map(str::to_owned)
             .into();
     texts.extend(T::UPSERTS.iter().flat_map(|it| [it.insert, it.replace]).map(str::to_owned));
-    texts.extend(T::REFERENCES.iter().map(|reference| reference.count.to_owned()));
+    texts.extend(T::REFERENCES.iter().flat_map(|it| [it.count, it.list]).map(str::to_owned));
+    texts.extend(T::ERASURE.iter().flat_map(|it| [it.hold, it.erase]).map(str::to_owned));
     texts.push(T::SEARCH.sql.to_owned());
     texts.extend(T::TRANSFER.map(str::to_owned));
     let fetch = 100;
@@ -50,6 +51,9 @@ pub(super) async fn run<T: Table>(
     let version: [&(dyn ToSql + Sync); 3] = [&account, &id, &any_version];
     let mut calls: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> =
         vec![(T::GET, one.to_vec()), (T::EXISTS, one.to_vec())];
+    calls.extend(
+        T::ERASURE.iter().flat_map(|it| [it.hold, it.erase]).map(|sql| (sql, one.to_vec())),
+    );
     calls.extend([T::DELETE, T::ARCHIVE, T::RESTORE].map(|sql| (sql, version.to_vec())));
     calls.push((T::REPLACE, [&version[..], &T::new_params(&new)].concat()));
     calls.push((T::PATCH, [&version[..], &T::patch_params(&patch)].concat()));

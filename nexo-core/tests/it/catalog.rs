@@ -108,6 +108,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
      "nexo.sees(bigint,bigint,uuid) is a function of what may be done and must be STABLE"),
     ("R3", "grant select (email) on nexo.employees to nexo_team", "nexo.employees.email is open to nexo_team"),
     ("R6", "alter function nexo.visible_to(uuid) owner to nexo_owner", "is a function that runs with its owner's rights"),
+    ("R6", "alter function nexo.erase_user(uuid[]) owner to nexo_owner", "nexo.erase_user(uuid[]) is a function that runs with its owner's rights"),
+    ("R6", "grant execute on function nexo.erase_record(text, uuid, text[], text) to nexo_auth",
+     "nexo.erase_record(text,uuid,text[],text) is a function that runs with its owner's rights"),
+    ("R6", "alter function nexo.expire_audit() reset search_path", "nexo.expire_audit() is a function that runs with its owner's rights"),
+    ("R29", "grant update on nexo.audit_seals to nexo_keeper", "update of nexo.audit_seals is more than nexo_keeper needs"),
+    ("R29", "grant update (user_id) on nexo.audit_log to nexo_keeper", "update of nexo.audit_log.user_id is more than nexo_keeper needs"),
     ("no account_id", "create table nexo.shared (id uuid primary key, note text); grant select on nexo.shared to nexo_app",
      "nexo.shared can be read or written by nexo_app"),
 ];

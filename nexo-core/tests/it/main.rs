@@ -15,6 +15,7 @@ mod migrate;
 mod once;
 mod people;
 mod plans;
+mod privacy;
 mod proof;
 mod rules;
 mod search;

@@ -11,5 +11,6 @@ pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod oidc;
 pub(crate) mod people;
+pub(crate) mod privacy;
 pub(crate) mod search;
 pub(crate) mod second_factor;

@@ -29,6 +29,7 @@ mod mail;
 mod matrix;
 mod oidc;
 mod people;
+mod privacy;
 mod process;
 mod program;
 mod routes;

@@ -90,6 +90,12 @@ impl World {
                 if path == "/api/auth/switch" {
                     body["refresh_token"] = json!(user.refresh_token);
                 }
+                if let Some(one) = path.strip_suffix("/erase") {
+                    let one = self.server.get(&one.replace("{id}", &id)).by(&self.owner);
+                    let one = one.send().await.json();
+                    let name = one.get("name").or_else(|| one.get("company"));
+                    body["confirm"] = name.unwrap().clone();
+                }
                 call.json(&body).send().await
             }
         };
@@ -118,6 +124,7 @@ impl World {
                 "current_password": PASSWORD, "new_password": "another long enough phrase",
             }),
             "/api/auth/switch" => json!({ "account_id": self.owner.account }),
+            "/api/auth/profile" if route.method() == "DELETE" => json!({ "password": PASSWORD }),
             _ => body(route),
         }
     }

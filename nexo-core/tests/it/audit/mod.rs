@@ -1,6 +1,7 @@
 //! Who did what: an entry for each change, in its transaction.
 
 mod reports;
+mod retention;
 mod seals;
 
 use nexo_core::model::{

@@ -10,7 +10,7 @@ use nexo_core::{AuditFault, Verified};
 use super::World;
 
 impl World {
-    async fn make(&self, clients: usize) {
+    pub(super) async fn make(&self, clients: usize) {
         for at in 0..clients {
             let new = NewClient::named(format!("Client {at}"));
             let made = self.database.repository::<Client>().create(&self.owner.scope, &new).await;
@@ -20,7 +20,7 @@ impl World {
 
     /// Everything, in one block. A transaction anywhere in the cluster, as other
     /// tests have them, holds back those that began after it.
-    async fn seal(&self) {
+    pub(super) async fn seal(&self) {
         let superuser = self.test.superuser().await;
         let ready =
             "select coalesce(max(tx), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -31,7 +31,7 @@ impl World {
         self.database.seal_audit_logs().await.expect("sealed");
     }
 
-    async fn verify(&self, kept: &[AuditCheckpoint]) -> Verified {
+    pub(super) async fn verify(&self, kept: &[AuditCheckpoint]) -> Verified {
         self.database.audit().verify(&self.owner.scope, kept).await.expect("verified")
     }
 }

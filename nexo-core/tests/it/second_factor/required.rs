@@ -15,7 +15,10 @@ async fn a10_an_account_asks_for_it() {
     let key = world.database.api_keys().create(owner, &key).await.expect("made");
     let clients = world.database.repository::<Client>();
     let list = async |scope: &TenantScope| clients.list(scope, &Default::default()).await.map(drop);
-    let ask = |required| AccountSettingsPatch { second_factor_required: Some(required) };
+    let ask = |required| AccountSettingsPatch {
+        second_factor_required: Some(required),
+        ..AccountSettingsPatch::default()
+    };
     assert_eq!(settings.get(&member.scope).await.expect("read"), AccountSettings::default());
     let refused = settings.patch(&member.scope, &ask(true)).await.expect_err("a member");
     assert_eq!(refused.to_string(), "your role does not permit it: account:admin");
@@ -94,7 +97,10 @@ async fn p2_the_database_holds_back_too() {
     let (_, _, _) = world.set_up().await;
     let owner = &world.owner.scope;
     let member = Tenant::join(&world.database, &world.auth, owner, BuiltInRole::Admin).await;
-    let ask = AccountSettingsPatch { second_factor_required: Some(true) };
+    let ask = AccountSettingsPatch {
+        second_factor_required: Some(true),
+        ..AccountSettingsPatch::default()
+    };
     world.database.settings().patch(owner, &ask).await.expect("asks");
     let superuser = world.test.superuser().await;
     let of = "select permissions from nexo.sessions where id = $1";
