@@ -209,6 +209,8 @@ grant select (account_id, id, user_id, department_id) on nexo.employees to nexo_
 grant select (account_id, id, parent_id) on nexo.departments to nexo_team;
 create policy team on nexo.employees for select to nexo_team using (account_id = nexo.current_account());
 create policy team on nexo.departments for select to nexo_team using (account_id = nexo.current_account());
+grant select (account_id, id, parent_id) on nexo.tasks to nexo_team;
+create policy team on nexo.tasks for select to nexo_team using (account_id = nexo.current_account());
 grant execute on function nexo.current_account() to nexo_team;
 
 create function nexo.visible_to(member uuid, out own text, out team text)
@@ -234,8 +236,41 @@ begin
     end if;
 end
 $$;
-revoke all on function nexo.visible_to(uuid) from public;
-grant execute on function nexo.visible_to(uuid) to nexo_limited;
+-- Whether a task would lead back to itself by that parent, also through tasks that
+-- are hidden from whoever gives it the parent.
+create function nexo.task_leads_back(task uuid, parent uuid) returns boolean
+    language plpgsql stable security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        with recursive upwards (id, level) as (
+            select parent, 1
+            union all
+            select t.parent_id, level + 1 from upwards
+            join nexo.tasks t on t.account_id = nexo.current_account() and t.id = upwards.id
+            where t.parent_id is not null and level <= 200 and upwards.id <> task
+        )
+        select bool_or(id = task or level > 200) from upwards);
+end
+$$;
+create function nexo.refuse_hidden_cycle() returns trigger
+    language plpgsql
+as $$
+begin
+    if nexo.task_leads_back(new.id, new.parent_id) then
+        raise exception 'the parent_id would lead back to the record' using errcode = 'check_violation',
+            schema = 'nexo', table = 'tasks', constraint = 'tasks_parent_id_cycle';
+    end if;
+    return new;
+end
+$$;
+-- After `parent_cycle`, which takes the turn and looks at what is seen.
+create trigger parent_hidden_cycle before insert or update of parent_id on nexo.tasks
+    for each row when (new.parent_id is not null and current_user = 'nexo_limited')
+    execute function nexo.refuse_hidden_cycle();
+revoke all on function nexo.visible_to(uuid), nexo.task_leads_back(uuid, uuid), nexo.refuse_hidden_cycle() from public;
+grant execute on function nexo.visible_to(uuid), nexo.task_leads_back(uuid, uuid) to nexo_limited;
 
 -- Sets that for the transaction, by SET LOCAL because other settings do not
 -- reach the shards of a distributed database. Whoever needs no more than to know
@@ -266,6 +301,7 @@ grant execute on function nexo.visible_ids(text) to nexo_limited;
 grant nexo_team to current_user;
 grant create on schema nexo to nexo_team;
 alter function nexo.visible_to(uuid) owner to nexo_team;
+alter function nexo.task_leads_back(uuid, uuid) owner to nexo_team;
 revoke create on schema nexo from nexo_team;
 revoke nexo_team from current_user;
 

@@ -113,6 +113,9 @@ grant execute on function nexo.hold_roles(uuid), nexo.current_user_id() to nexo_
 grant select (account_id, id, at, action, subject, record_id, user_id, session_id, request_id, ip, user_agent)
     on nexo.audit_log to nexo_auth;
 
+-- They are few, and looked through for an address.
+create index audit_log_invitations on nexo.audit_log (account_id, id) where subject = 'invitations';
+
 -- Takes the fields from these entries of the running account, and tells of it:
 -- which they are, an entry for each thousand.
 create function nexo.erase_entries(kind text, record uuid, entries uuid[], told jsonb) returns integer

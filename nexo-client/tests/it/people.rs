@@ -2,8 +2,8 @@
 
 use nexo_client::Nexo;
 use nexo_client::model::{
-    AcceptInvitation, BuiltInRole, ClientPatch, ErrorCode, NewClient, NewRole, Permission,
-    RolePatch, RoleRef, Transfer,
+    AcceptInvitation, BuiltInRole, ClientPatch, ErrorCode, ListParams, NewClient, NewRole,
+    Permission, RolePatch, RoleRef, Transfer,
 };
 
 use crate::world::{PASSWORD, World};
@@ -75,6 +75,8 @@ async fn what_somebody_owns_is_handed_over() {
     let bob = world.join(&ada, "bob", role.id).await;
     let client = ada.clients().create(&NewClient::named("Acme")).await.unwrap();
     assert!(bob.clients().get(client.id).await.unwrap_err().is_not_found());
+    let own = bob.clients().create(&NewClient::named("Brass")).await.unwrap();
+    assert_eq!(bob.clients().list(&ListParams::default()).await.unwrap().data, [own]);
     let (from, to) = (ada.session().unwrap().user().id, bob.session().unwrap().user().id);
     let done = ada.people().transfer(from, &Transfer::to(to)).await.unwrap();
     assert_eq!((done.transferred["clients"], done.more), (1, false));

@@ -95,7 +95,7 @@ impl Authenticator {
             data.api_keys.extend(all(&rows[0], read_api_key)?);
             data.log_ins.extend(all(&rows[1], log_in)?);
         }
-        data.log_ins.sort_by(|one, other| other.at.cmp(&one.at));
+        data.log_ins.sort_by_key(|log_in| std::cmp::Reverse(log_in.at));
         Ok(data)
     }
 

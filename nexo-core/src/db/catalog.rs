@@ -187,7 +187,8 @@ const OBJECTS: &[Check] = &[
         finding: "is a function that runs with its owner's rights, or claims to be leakproof",
         sql: "select p.oid::regprocedure::text from pg_proc p
               left join (values ('search_ids', 'nexo_search', '{nexo_app,nexo_limited}'::text[]),
-                      ('visible_to', 'nexo_team', '{nexo_limited}'), ('expire_audit', 'nexo_keeper', '{nexo_app}'),
+                      ('visible_to', 'nexo_team', '{nexo_limited}'), ('task_leads_back', 'nexo_team', '{nexo_limited}'),
+                      ('expire_audit', 'nexo_keeper', '{nexo_app}'),
                       ('erase_record', 'nexo_keeper', '{nexo_app}'), ('erase_user', 'nexo_keeper', '{nexo_auth}')
                   ) as known (name, owner, callers)
                   on known.name = p.proname and known.owner = pg_get_userbyid(p.proowner)
@@ -274,12 +275,12 @@ const OBJECTS: &[Check] = &[
                      or has_table_privilege(role, c.oid, 'delete, truncate'))",
     },
     Check {
-        finding: "is open to nexo_team, which needs no more than who is in which department; revoke that",
+        finding: "is open to nexo_team, which needs no more than who is in which department, and which task is of which; revoke that",
         sql: "select format('%s.%s', c.oid::regclass, a.attname) from pg_class c
               join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
               where c.relnamespace = 'nexo'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
                 and has_column_privilege('nexo_team', c.oid, a.attnum, 'select')
-                and (c.relname not in ('employees', 'departments')
+                and (c.relname not in ('employees', 'departments', 'tasks')
                      or a.attname not in ('account_id', 'id', 'user_id', 'department_id', 'parent_id'))",
     },
     Check {

@@ -2,7 +2,7 @@
 
 use nexo_core::model::{Department, DepartmentPatch, ErrorCode, Permission, RolePatch, Task};
 use nexo_core::testing::{Operation, id_of};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{OWN, Person, TEAM, World, all, ids, owned};
@@ -104,6 +104,17 @@ async fn tasks_are_their_assignees_too() {
     // In a unit of work too, which looks before it knows what for.
     let unit = world.database.unit_of_work(world.ann.scope()).await.expect("begins");
     unit.get::<Task>(nexo_core::model::Id::from_uuid(id)).await.expect("their task");
+    // A circle through what is hidden is one.
+    let above = world.make(world.ann.scope(), &tasks, 3).await;
+    let between = world.make(world.cid.scope(), &tasks, 4).await;
+    let below = world.make(world.ann.scope(), &tasks, 5).await;
+    let part_of = |one: &Value, whole: &Value| {
+        Operation::Patch(id_of(one), json!({ "parent_id": whole["id"] }))
+    };
+    world.perform(&world.owner.scope, &tasks, part_of(&below, &between)).await.expect("a part");
+    world.perform(&world.owner.scope, &tasks, part_of(&between, &above)).await.expect("a part");
+    let circle = world.perform(world.ann.scope(), &tasks, part_of(&above, &below)).await;
+    assert_eq!(circle.expect_err("a circle").fields()[0].field, "parent_id");
     // Whoever is no employee has what they own.
     let own = world.make(world.dan.scope(), &tasks, 2).await;
     let page = world.perform(world.dan.scope(), &tasks, all()).await.expect("a list");
