@@ -232,7 +232,8 @@ begin
             select d.id from nexo.departments d join below b on d.parent_id = b.id where d.account_id = account
         )
         select concat_ws(',', own, string_agg(concat_ws(',', e.id, e.user_id), ',')) into team
-        from nexo.employees e where e.account_id = account and e.department_id in (select id from below);
+        from nexo.employees e
+        where e.account_id = account and e.department_id in (select id from below) and e.id <> employee.id;
     end if;
 end
 $$;

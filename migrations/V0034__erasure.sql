@@ -183,7 +183,7 @@ begin
         select i.id from nexo.imports i where i.account_id = account and i.collection = kind);
     update nexo.import_rows r set record_id = null, key = null, before = null, errors = null
     where r.account_id = account and (r.record_id = record
-        or r.key = any (keys) and r.import_id in (
+        or r.record_id is null and r.key = any (keys) and r.import_id in (
             select i.id from nexo.imports i where i.account_id = account and i.collection = kind));
     get diagnostics import_rows = row_count;
     -- Of the request, which is in it as a hash, nothing is left to be guessed.

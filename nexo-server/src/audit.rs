@@ -64,8 +64,10 @@ async fn seal(database: Database, authenticator: Authenticator) {
 }
 
 /// A log-in that failed, or a program that was killed, leaves what nobody has
-/// said to seal; and what is older than an account keeps it goes.
+/// said to seal; what is older than an account keeps it goes, and so do sign-ins that
+/// nobody has finished.
 async fn sweep(database: &Database, authenticator: &Authenticator) -> Result<(), AuditError> {
+    authenticator.forget_old_sign_ins().await?;
     let mut after = None;
     while let Some(accounts) = page(authenticator, &mut after).await? {
         for account in accounts {

@@ -56,7 +56,8 @@ impl Database {
     pub async fn expire_audit_log(&self, account: Id<Account>) -> Result<()> {
         let scope = TenantScope::of_system(account, "remove what is older than the account keeps");
         for _ in 0..BLOCKS {
-            let rows = self.scoped(&scope).send(Mode::Write, &[Call::new(EXPIRE, &[])]).await?;
+            let rows =
+                self.scoped_to_account(&scope).send(Mode::Write, &[Call::new(EXPIRE, &[])]).await?;
             let gone: i32 = rows[0][0].try_get(0).map_err(translate)?;
             let more: bool = rows[0][0].try_get(1).map_err(translate)?;
             if gone > 0 {

@@ -30,7 +30,8 @@ const BEGIN: &str = "insert into nexo.oidc_sign_ins
      values ($1, $2, $3, $4, $5, $6, $7, now() + $8 * interval '1 second', $9)";
 const FORGET_OLD: &str = "delete from nexo.oidc_sign_ins where id in (
         select id from nexo.oidc_sign_ins where expires_at < now()
-        order by expires_at limit 50 for update skip locked)";
+        order by expires_at limit 50 for update skip locked)
+     returning id";
 /// `$1` id, `$2` and `$3` hashes of token and state.
 const READ: &str =
     "select state_hash = $3, user_id, used_at is null, verified_at is not null, provider, redirect_uri, nonce, pkce_verifier
@@ -91,6 +92,21 @@ impl Authenticator {
         ];
         self.identity().run(Mode::Write, begin.sight(peer), &calls).await?;
         Ok(token.expose())
+    }
+
+    /// Forgets sign-ins whose time is over, and whom they named; to be called now and
+    /// then, since nobody may begin another one. `nexo-server` does so by itself.
+    ///
+    /// # Errors
+    /// When the database is away; what is left goes the next time.
+    pub async fn forget_old_sign_ins(&self) -> Result<()> {
+        loop {
+            let calls = [Call { sql: FORGET_OLD, params: &[], plan: Once }];
+            let gone = self.identity().run(Mode::Write, Sight::NONE, &calls).await?;
+            if gone[0].is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// Whether the scope's user may add an identity to theirs: they show their

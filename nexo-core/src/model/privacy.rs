@@ -17,8 +17,8 @@ pub trait Person: Entity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Person")]
 pub struct PersonalData<T> {
-    /// The record itself.
-    pub record: T,
+    /// The record itself; absent if it was deleted, and only copies are left.
+    pub record: Option<T>,
     /// The records that refer to it.
     pub referred_by: Vec<ReferringRecord>,
     /// What imports keep of it, to be undone.
@@ -77,7 +77,8 @@ pub struct KeptAnswer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
-    /// The record's name, or a supplier's company: nobody erases by mistake.
+    /// The record's name, or a supplier's company, as it was if the record is
+    /// deleted: nobody erases by mistake.
     pub confirm: String,
     /// Why, for the audit log, where it stays; it should not name the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,8 +100,9 @@ impl Validate for Erase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Person")]
 pub struct Erased<T> {
-    /// What is left of the record, archived: what refers to it still does.
-    pub record: T,
+    /// What is left of the record, archived: what refers to it still does. Absent if
+    /// it was deleted before.
+    pub record: Option<T>,
     /// The audit entries whose fields were erased.
     pub entries: u32,
     /// The rows of imports that were.

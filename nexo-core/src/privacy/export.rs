@@ -57,14 +57,18 @@ impl PrivacyRepository {
         calls.extend(referring.iter().map(|(_, reference)| Call::new(reference.list, &many)));
         let rows = self.database.scoped_to_account(scope).run(Access::read(needs), &calls).await?;
 
-        let record = rows[0].first().ok_or_else(Error::not_found)?;
+        // Of what was deleted there are copies; of what there never was, there are none.
+        let record = rows[0].first().map(T::from_row).transpose().map_err(translate)?;
+        if record.is_none() && rows[1..4].iter().all(Vec::is_empty) {
+            return Err(Error::not_found());
+        }
         let mut referred_by = Vec::new();
         for (of, rows) in referring.iter().zip(&rows[4..]) {
             let read = rows.iter().take(MOST as usize).map(|row| read_referring(of, row));
             referred_by.extend(read.collect::<Result<Vec<_>, _>>().map_err(translate)?);
         }
         Ok(PersonalData {
-            record: T::from_row(record).map_err(translate)?,
+            record,
             referred_by,
             import_rows: all(&rows[1], read_import_row)?,
             answers: all(&rows[2], |row| read_answer(row, id.as_uuid()))?,

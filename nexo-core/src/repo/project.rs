@@ -191,8 +191,9 @@ impl Table for Project {
         Reference {
             field: "members[].employee_id",
             target: "nexo.employees",
-            count: "select count(*) from (select from nexo.project_members
-                    where account_id = $1 and employee_id = $2 limit 100) as bounded",
+            count: "select count(*) from (select from nexo.project_members m
+                    join nexo.projects p on p.account_id = $1 and p.id = m.project_id
+                    where m.account_id = $1 and m.employee_id = $2 limit 100) as bounded",
             list: "select p.id, p.name, m.role from nexo.project_members m
                    join nexo.projects p on p.account_id = $1 and p.id = m.project_id
                    where m.account_id = $1 and m.employee_id = $2 order by p.id limit $3",
@@ -200,8 +201,9 @@ impl Table for Project {
         Reference {
             field: "members[].professional_id",
             target: "nexo.professionals",
-            count: "select count(*) from (select from nexo.project_members
-                    where account_id = $1 and professional_id = $2 limit 100) as bounded",
+            count: "select count(*) from (select from nexo.project_members m
+                    join nexo.projects p on p.account_id = $1 and p.id = m.project_id
+                    where m.account_id = $1 and m.professional_id = $2 limit 100) as bounded",
             list: "select p.id, p.name, m.role from nexo.project_members m
                    join nexo.projects p on p.account_id = $1 and p.id = m.project_id
                    where m.account_id = $1 and m.professional_id = $2 order by p.id limit $3",

@@ -67,7 +67,7 @@ async fn a_client_is_told_and_forgotten_wherever_it_is() {
     let privacy = world.database.privacy();
     let told = privacy.export::<Client>(scope, made.id).await.expect("told");
     assert!(told.is_complete);
-    assert_eq!(told.record, clients.get(scope, made.id).await.expect("there"));
+    assert_eq!(told.record, Some(clients.get(scope, made.id).await.expect("there")));
     let [by] = &told.referred_by[..] else { panic!("{:?}", told.referred_by) };
     assert_eq!(
         (&*by.collection, &*by.field, by.id),
@@ -115,10 +115,8 @@ async fn a_client_is_told_and_forgotten_wherever_it_is() {
     assert_eq!(world.found(PHONE).await, Vec::<String>::new());
     // Three of before, and of the erasure itself. Three rows: changed, failed, dry.
     assert_eq!((erased.entries, erased.import_rows, erased.answers), (4, 3, 2));
-    assert_eq!(
-        (&*erased.record.name, erased.record.archived_at.is_some()),
-        ("Erased client", true)
-    );
+    let left = erased.record.expect("it is there");
+    assert_eq!((&*left.name, left.archived_at.is_some()), ("Erased client", true));
     let kept = world.database.repository::<Project>().get(scope, project.id).await.expect("kept");
     assert_eq!(kept.client_id, Some(made.id));
 
@@ -192,16 +190,42 @@ async fn forgotten<T: Table + Person>(world: &World, id: Id<T>, name: &str, fiel
             .filter(|it| it.to_string().contains(MARK))
             .count()
     };
-    assert!(texts(&told.record) >= 5, "{}", T::COLLECTION);
+    assert!(texts(told.record.as_ref().expect("it is there")) >= 5, "{}", T::COLLECTION);
     assert!(text.contains(MARK));
     let erased =
         world.database.privacy().erase::<T>(scope, id, &erase(name)).await.expect("erased");
     assert_eq!(world.found(MARK).await, Vec::<String>::new(), "{}", T::COLLECTION);
-    let record = serde_json::to_value(&erased.record).expect("serialises");
-    assert_eq!(record[field], T::ERASED);
+    let record = erased.record.expect("it is there");
+    let json = serde_json::to_value(&record).expect("serialises");
+    assert_eq!(json[field], T::ERASED);
     world.seal(scope).await;
     assert_eq!(world.verify(scope).await.fault, None);
-    erased.record
+    record
+}
+
+/// Of a record that was deleted before, there are copies: they are told, and go.
+#[tokio::test]
+async fn whoever_was_deleted_is_forgotten_too() {
+    let world = World::create().await;
+    let (scope, clients) = (world.scope(), world.database.repository::<Client>());
+    let new = NewClient { notes: Some(MARK.to_owned()), ..NewClient::named("Ada") };
+    let key = IdempotencyKey::new("create", &[b"c"]).expect("a key");
+    let made = clients.once(&key).create(scope, &new).await.expect("made").into_inner();
+    clients.delete(scope, made.id, None).await.expect("deleted");
+    let privacy = world.database.privacy();
+    let told = privacy.export::<Client>(scope, made.id).await.expect("told");
+    assert_eq!((told.record, told.history.len(), told.answers.len()), (None, 2, 1));
+    let wrong = privacy.erase::<Client>(scope, made.id, &erase("Bob")).await;
+    assert_eq!(wrong.expect_err("another name").fields()[0].field, "confirm");
+    let erased = privacy.erase::<Client>(scope, made.id, &erase("Ada")).await.expect("erased");
+    assert_eq!((erased.record, erased.entries, erased.answers), (None, 2, 1));
+    assert_eq!(world.found(MARK).await, Vec::<String>::new());
+    let again = privacy.erase::<Client>(scope, made.id, &erase("Erased client")).await;
+    assert_eq!(again.expect("nothing more").entries, 0);
+    let never = privacy.erase::<Client>(scope, Id::new(), &erase("Ada")).await;
+    assert!(never.expect_err("never was").is_not_found());
+    world.seal(scope).await;
+    assert_eq!(world.verify(scope).await.fault, None);
 }
 
 /// The same of the other persons, with what refers to them.

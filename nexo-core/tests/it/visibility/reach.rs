@@ -120,6 +120,29 @@ async fn what_is_hidden_is_not_brought_along() {
     }
 }
 
+/// P1: whoever may not delete a colleague is not told of how many projects that are
+/// hidden from them.
+#[tokio::test]
+async fn p1_what_refers_is_not_counted_when_it_is_hidden() {
+    let world = World::create(OWN).await;
+    let tables = nexo_core::testing::registered_tables();
+    let table = |name: &str| tables.iter().find(|it| it.collection == name).expect("there");
+    let employee = world.make(&world.owner.scope, table("employees"), 7).await;
+    for (number, owner) in [(1, &world.cid), (2, &world.ann)] {
+        let mut project = super::plain(table("projects"), number);
+        project["members"] = json!([{ "employee_id": employee["id"] }]);
+        let made = Operation::Create(project);
+        world.perform(owner.scope(), table("projects"), made).await.expect("made");
+    }
+    let delete =
+        |scope| world.perform(scope, table("employees"), Operation::Delete(id_of(&employee)));
+    for (scope, told) in [(world.ann.scope(), "1 projects"), (&world.owner.scope, "2 projects")] {
+        let refused = delete(scope).await.expect_err("in use");
+        assert_eq!(refused.code(), ErrorCode::InUse);
+        assert!(refused.fields()[0].message.starts_with(told), "{refused:?}");
+    }
+}
+
 /// R12, R23: the policies alone hold it, without any condition of a statement and
 /// on whichever table; and a role that is told nothing sees nothing.
 #[tokio::test]
