@@ -122,7 +122,16 @@ fn number() -> u32 {
 }
 
 fn samples_of(route: &Route) -> usize {
-    let hashing = ["register", "login", "password", "accept", "switch", "leave", "second-factor"];
+    let hashing = [
+        "register",
+        "login",
+        "password",
+        "accept",
+        "switch",
+        "leave",
+        "second-factor",
+        "auth/profile",
+    ];
     let hashes = hashing.iter().any(|end| route.path().ends_with(end));
     let needs_login = route.path().contains("logout") || route.path().starts_with(MEMBERS);
     if hashes || needs_login { SAMPLES_OF_HASHING } else { SAMPLES }
@@ -288,7 +297,23 @@ impl Caller {
             "/api/auth/second-factor" => {
                 (own, Some(json!({ "password": self.credentials.password })))
             }
+            path if path.ends_with("/transfer") => {
+                let to = own.session().expect("logged in").user().id;
+                (own, Some(json!({ "to": to })))
+            }
             "/api/auth/leave" => (self.join().await, None),
+            "/api/auth/profile" if *route.method() == Method::DELETE => {
+                (self.join().await, Some(json!({ "password": self.credentials.password })))
+            }
+            path if path.ends_with("/erase") => {
+                let collection = path.split("/{id}").next().expect("a path");
+                let create = table()
+                    .into_iter()
+                    .find(|other| other.path() == collection && *other.method() == Method::POST);
+                let example = create.and_then(|it| it.example_body(1)).expect("an example");
+                let name = example.get("name").or(example.get("company"));
+                (own, Some(json!({ "confirm": name })))
+            }
             "/api/auth/logout" => (self.log_in().await, None),
             "/api/auth/logout-all" => (self.bench.register().await.0, None),
             "/api/auth/password" => {

@@ -273,6 +273,27 @@ create trigger parent_hidden_cycle before insert or update of parent_id on nexo.
 revoke all on function nexo.visible_to(uuid), nexo.task_leads_back(uuid, uuid), nexo.refuse_hidden_cycle() from public;
 grant execute on function nexo.visible_to(uuid), nexo.task_leads_back(uuid, uuid) to nexo_limited;
 
+-- What makes somebody's team, and what is assigned to them, is not set by those
+-- whom it would let see more.
+create function nexo.refuse_own_team() returns trigger
+    language plpgsql
+as $$
+begin
+    raise exception 'who sees less than all changes no team' using errcode = 'NX403';
+end
+$$;
+create trigger own_team before insert on nexo.employees
+    for each row when (current_user = 'nexo_limited' and (new.user_id is not null or new.department_id is not null))
+    execute function nexo.refuse_own_team();
+create trigger own_team_change before update of user_id, department_id on nexo.employees
+    for each row when (current_user = 'nexo_limited' and (new.user_id is distinct from old.user_id
+        or new.department_id is distinct from old.department_id))
+    execute function nexo.refuse_own_team();
+create trigger own_team_change before update of parent_id on nexo.departments
+    for each row when (current_user = 'nexo_limited' and new.parent_id is distinct from old.parent_id)
+    execute function nexo.refuse_own_team();
+revoke all on function nexo.refuse_own_team() from public;
+
 -- Sets that for the transaction, by SET LOCAL because other settings do not
 -- reach the shards of a distributed database. Whoever needs no more than to know
 -- themselves sets `nexo.own` by themselves.

@@ -131,8 +131,8 @@ impl People {
         request.merge_patch(&MemberPatch::disabled(disabled)).send().await
     }
 
-    /// Gives records of a member to another one, or to nobody: all that there are,
-    /// 2,000 of each collection a request.
+    /// Gives records of a member to another one: all that there are, 2,000 of each
+    /// collection a request.
     ///
     /// # Errors
     /// [`is_validation`](crate::Error::is_validation) for a next owner who is no

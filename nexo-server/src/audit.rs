@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{AuditCommand, Settings, VerifyArgs};
 use crate::embedded::Embedded;
-use crate::open::{OpenError, Opened, open};
+use crate::open::{OpenError, Opened, missing, open};
 use crate::run::{print, stop};
 use crate::signals::Signals;
 
@@ -89,6 +89,10 @@ pub(crate) enum AuditError {
     Wrong(usize),
     #[error("{path}: {error}")]
     Checkpoints { path: String, error: String },
+    #[error("there is no database yet: {0}; name its folder with --data-dir, or DATABASE_URL")]
+    Missing(String),
+    #[error("there is no account {0}, or its audit log is empty")]
+    NoAccount(Id<Account>),
     #[error("stopped before it was done")]
     Stopped,
     #[error("the system refused what a process needs: {0}")]
@@ -112,6 +116,10 @@ async fn work(
     wanted: &AuditCommand,
     embedded: &mut Option<Embedded>,
 ) -> Result<(), AuditError> {
+    // A folder that was misspelt has nothing that could be wrong.
+    if let Some(name) = missing(settings)? {
+        return Err(AuditError::Missing(name));
+    }
     let Opened { database, authenticator, .. } = open(settings, embedded).await?;
     match wanted {
         AuditCommand::Checkpoint => {
@@ -151,6 +159,12 @@ async fn verify(
                 None => "as it was sealed".to_owned(),
             };
             wrong += usize::from(found.fault.is_some());
+            if args.account.is_some()
+                && found.entries + found.unsealed == 0
+                && found.fault.is_none()
+            {
+                return Err(AuditError::NoAccount(account));
+            }
             let (entries, erased, unsealed) = (found.entries, found.erased, found.unsealed);
             let mut also = String::new();
             if erased > 0 {

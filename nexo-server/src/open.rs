@@ -63,6 +63,20 @@ fn external(settings: &Settings) -> Option<(DatabaseConfig, String)> {
     }
 }
 
+/// The folder in which there is no database yet, if one would be made there: for
+/// what only looks at one. An ephemeral one has none.
+pub(crate) fn missing(settings: &Settings) -> Result<Option<String>, OpenError> {
+    if external(settings).is_some() {
+        return Ok(None);
+    }
+    let (storage, name) = storage(settings)?;
+    let is_there = match storage {
+        Storage::Folder(folder) => folder.join("postgres").join("PG_VERSION").exists(),
+        Storage::Ephemeral => false,
+    };
+    Ok((!is_there).then_some(name))
+}
+
 fn storage(settings: &Settings) -> Result<(Storage, String), OpenError> {
     if settings.ephemeral {
         return Ok((Storage::Ephemeral, "an own PostgreSQL that keeps nothing".to_owned()));

@@ -256,7 +256,7 @@ fn just_now(error: Error) -> Error {
 fn not_linked() -> Error {
     Error::new(
         ErrorCode::IdentityNotLinked,
-        "nobody has this identity; log in another way and add it to yours, or register",
+        "nobody has this identity; log in another way and add it to yours, or, if the address is no user's yet, register",
     )
 }
 

@@ -83,7 +83,10 @@ impl Importer {
         new.validate().map_err(Error::invalid)?;
         check_names(new)?;
         if let Some(table) = table_of(&new.collection) {
-            self.database.scoped_to_account(scope).permit(table.to_write | table.to_read).await?;
+            self.database
+                .scoped_to_account(scope)
+                .permit((table.to_write | table.to_read).with(Permission::ImportRun))
+                .await?;
         }
         self.database
             .once_in_account(scope, key, async |transaction| {

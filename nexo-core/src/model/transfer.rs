@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{FieldError, Id, User, Validate};
 
 /// `POST /api/members/{id}/transfer`: what the member owns gets another owner.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// The member who gets the records; nobody if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Id<User>>,
+    /// The member who gets the records.
+    pub to: Id<User>,
     /// Only records of these collections; of all that have owners if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collections: Option<Vec<String>>,
@@ -22,7 +21,7 @@ impl Transfer {
     /// Of everything, to this member.
     #[must_use]
     pub fn to(member: Id<User>) -> Self {
-        Self { to: Some(member), collections: None }
+        Self { to: member, collections: None }
     }
 }
 

@@ -19,8 +19,8 @@ const STEP: i64 = 2_000;
 const EXISTS: &str = "select from nexo.memberships where account_id = $1 and user_id = $2";
 
 impl MemberRepository {
-    /// Gives records of a member to another one, or to nobody: up to 2,000 of each
-    /// collection, those that were created first.
+    /// Gives records of a member to another one: up to 2,000 of each collection,
+    /// those that were created first.
     ///
     /// # Errors
     /// `not_found` for who is no member; `validation_failed` for a next owner who
@@ -33,6 +33,11 @@ impl MemberRepository {
         from: Id<User>,
         transfer: &Transfer,
     ) -> Result<Transferred> {
+        if transfer.to == from {
+            let told = "is the owner already";
+            let field = FieldError::new("to", FieldCode::Duplicate, told);
+            return Err(Error::invalid(vec![field]));
+        }
         let tables = chosen(transfer.collections.as_deref())?;
         let needs =
             tables.iter().fold(Permissions::from(Permission::MemberManage), |all, table| {

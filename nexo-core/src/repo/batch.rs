@@ -178,7 +178,7 @@ impl<'a, T: Table> Prepared<'a, T> {
             }
             Self::Upsert { .. } if rows(1).is_empty() => Err(Error::new(
                 ErrorCode::Conflict,
-                "the record was deleted at the same moment; try again",
+                "the record with this key was deleted at the same moment, or is not yours to see",
             )),
             Self::Upsert { .. } => Ok(BatchOutcome::Changed { record: the_row(rows(1))? }),
             _ if rows(1).is_empty() && !rows(2).is_empty() => Err(version_conflict()),

@@ -103,7 +103,7 @@ fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
         E::IdentityNotLinked => (
             S::UNAUTHORIZED,
             "Identity not linked",
-            "nobody has this identity: log in another way and add it, or register",
+            "nobody has this identity: log in another way and add it, or, if the address is no user's yet, register",
         ),
         E::EmailNotVerified => (
             S::UNAUTHORIZED,

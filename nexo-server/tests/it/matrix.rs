@@ -124,6 +124,7 @@ impl World {
                 "current_password": PASSWORD, "new_password": "another long enough phrase",
             }),
             "/api/auth/switch" => json!({ "account_id": self.owner.account }),
+            path if path.ends_with("/transfer") => json!({ "to": self.owner.id }),
             "/api/auth/profile" if route.method() == "DELETE" => json!({ "password": PASSWORD }),
             _ => body(route),
         }

@@ -168,3 +168,18 @@ pub(crate) fn keeping(folder: &Path) -> Command {
     command.args([OsStr::new("--data-dir"), folder.as_os_str()]);
     command
 }
+
+/// What only looks at a database makes none where its folder is misspelt.
+#[test]
+fn an_audit_of_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let misspelt = folder.path().join("dta");
+    for places in [vec!["--data-dir", misspelt.to_str().unwrap()], vec!["--ephemeral"]] {
+        let mut command = command(&["audit", "verify"]);
+        let done = command.args(places).output().unwrap();
+        assert_eq!(done.status.code(), Some(1));
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert!(told.contains("there is no database yet"), "{told}");
+        assert!(!misspelt.exists());
+    }
+}

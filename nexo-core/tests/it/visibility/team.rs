@@ -68,6 +68,30 @@ async fn the_team_is_known_to_whoever_may_not_read_employees() {
     assert_eq!(refused.expect_err("may not").code(), ErrorCode::Forbidden);
 }
 
+/// P5: nobody sees more by moving themselves, or by being another employee.
+#[tokio::test]
+async fn p5_nobody_widens_their_own_team() {
+    let world = World::create(TEAM).await;
+    let tables = nexo_core::testing::registered_tables();
+    let table = |name: &str| tables.iter().find(|it| it.collection == name).expect("there");
+    let own = *world.ann.employee.expect("is one").as_uuid();
+    let mut colleague = super::plain(table("employees"), 3);
+    colleague["user_id"] = json!(world.owner.scope.user_id());
+    let sales = *world.sales.as_uuid();
+    for (collection, it) in [
+        ("employees", Operation::Patch(own, json!({ "department_id": world.support }))),
+        ("employees", Operation::Patch(own, json!({ "user_id": world.cid.user }))),
+        ("employees", Operation::Create(colleague)),
+        ("departments", Operation::Patch(sales, json!({ "parent_id": world.support }))),
+    ] {
+        let refused = world.perform(world.ann.scope(), table(collection), it).await;
+        let refused = refused.expect_err("beyond");
+        assert_eq!(refused.code(), ErrorCode::Forbidden, "{refused:?}");
+    }
+    let title = Operation::Patch(own, json!({ "title": "Head" }));
+    world.perform(world.ann.scope(), table("employees"), title).await.expect("nobody's team");
+}
+
 /// R17: whatever becomes of a request, the next one on its connection is nobody.
 #[tokio::test]
 async fn r17_nothing_of_what_is_seen_stays_on_a_connection() {

@@ -26,7 +26,7 @@ async fn what_somebody_owns_goes_to_another() {
             .expect("archived");
         world.make(world.cid.scope(), &table, 9).await;
     }
-    let only = Transfer { to: Some(world.bob.user), collections: Some(vec!["clients".to_owned()]) };
+    let only = Transfer { to: world.bob.user, collections: Some(vec!["clients".to_owned()]) };
     let done = members.transfer(owner, world.ann.user, &only).await.expect("transferred");
     assert_eq!((done.transferred["clients"], done.transferred.len(), done.more), (3, 1, false));
     let rest = Transfer::to(world.bob.user);
@@ -46,9 +46,8 @@ async fn what_somebody_owns_goes_to_another() {
     let told = world.database.audit().list(owner, &told).await.expect("read");
     let after = told.data[0].after.as_ref().expect("told");
     assert_eq!(after["owner_id"], json!(world.bob.user));
-    // To nobody.
-    let done = members.transfer(owner, world.bob.user, &Transfer::default()).await.expect("done");
-    assert_eq!(done.transferred["tasks"], 3);
+    let itself = members.transfer(owner, world.bob.user, &Transfer::to(world.bob.user)).await;
+    assert_eq!(itself.expect_err("theirs already").fields()[0].field, "to");
 }
 
 /// P5: it takes the right to manage members, and to see and change all of each
@@ -74,7 +73,7 @@ async fn p5_only_those_who_see_all_give_it_away() {
     assert_eq!(refused.fields()[0].field, "to");
     let none = members.transfer(owner, stranger.scope.user_id().expect("a user"), &to_bob).await;
     assert!(none.expect_err("no member").is_not_found());
-    let unknown = Transfer { to: None, collections: Some(vec!["employees".to_owned()]) };
+    let unknown = Transfer { to: world.bob.user, collections: Some(vec!["employees".to_owned()]) };
     let refused = members.transfer(owner, world.ann.user, &unknown).await.expect_err("no owners");
     assert_eq!(refused.fields()[0].field, "collections[0]");
     let still = world.perform(world.ann.scope(), clients, Operation::Get(id_of(&own))).await;
