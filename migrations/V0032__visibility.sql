@@ -17,6 +17,71 @@ alter table nexo.tasks add column owner_id uuid,
     add constraint tasks_owner_id_fkey foreign key (account_id, owner_id) references nexo.memberships
         on delete set null (owner_id);
 
+-- A project's members are as visible as it is. A policy looks at no other table, so
+-- they have its owner too.
+alter table nexo.project_members add column owner_id uuid;
+create function nexo.own_project_member() returns trigger
+    language plpgsql volatile
+as $$
+begin
+    new.owner_id := (select p.owner_id from nexo.projects p
+        where p.account_id = new.account_id and p.id = new.project_id);
+    return new;
+end
+$$;
+create trigger own before insert on nexo.project_members
+    for each row execute function nexo.own_project_member();
+create function nexo.own_project_members() returns trigger
+    language plpgsql volatile
+as $$
+begin
+    update nexo.project_members set owner_id = new.owner_id
+    where account_id = new.account_id and project_id = new.id;
+    return null;
+end
+$$;
+create trigger own_members after update of owner_id on nexo.projects
+    for each row when (old.owner_id is distinct from new.owner_id) execute function nexo.own_project_members();
+revoke all on function nexo.own_project_member(), nexo.own_project_members() from public;
+
+-- As before; of the trigger's arguments those from the fourth on are columns that
+-- are left out.
+create or replace function nexo.audit_part() returns trigger
+    language plpgsql volatile
+as $$
+declare
+    left_out constant text[] := array['account_id', tg_argv[1]] || tg_argv[3:];
+    was      jsonb;
+    becomes  jsonb;
+begin
+    if tg_op = 'DELETE' and pg_trigger_depth() > 1 then
+        return null;
+    end if;
+    if tg_op <> 'INSERT' then
+        was := to_jsonb(old) - left_out;
+    end if;
+    if tg_op <> 'DELETE' then
+        becomes := to_jsonb(new) - left_out;
+    end if;
+    if was is distinct from becomes then
+        call nexo.audit(coalesce(new.account_id, old.account_id), 'update', tg_argv[0],
+            (coalesce(to_jsonb(new), to_jsonb(old)) ->> tg_argv[1])::uuid,
+            jsonb_build_object(tg_argv[2], jsonb_strip_nulls(was)),
+            jsonb_build_object(tg_argv[2], jsonb_strip_nulls(becomes)));
+    end if;
+    return null;
+end
+$$;
+drop trigger audit on nexo.project_members;
+create trigger audit after insert or update or delete on nexo.project_members
+    for each row execute function nexo.audit_part('projects', 'project_id', 'members', 'owner_id');
+alter table nexo.project_members no force row level security;
+alter table nexo.projects no force row level security;
+update nexo.project_members m set owner_id = p.owner_id
+from nexo.projects p where p.account_id = m.account_id and p.id = m.project_id and p.owner_id is not null;
+alter table nexo.project_members force row level security;
+alter table nexo.projects force row level security;
+
 -- One for each order of a list: an owner's records are walked as the account's
 -- are. Records without an owner are in none but the first, which serves the
 -- foreign key too and so holds archived ones.
@@ -190,6 +255,9 @@ begin
     end loop;
     execute format('alter policy may_read on nexo.project_members using (account_id = nexo.account_that_may(%s))',
         nexo.permission('project:read_own'));
+    execute format('create policy only_visible on nexo.project_members as restrictive to nexo_limited
+        using (nexo.sees(%s, %s, owner_id)) with check (nexo.sees(%1$s, %2$s, owner_id))',
+        nexo.permission('project:read'), nexo.permission('project:read_team'));
     -- The one line of it that asks what may be read; the rest is as it was.
     execute replace(pg_get_functiondef('nexo.search_ids(text,text,integer,boolean,boolean)'::regprocedure),
         $old$nexo.may(nexo.permission(left(kind, -1) || ':read')) is not true$old$,

@@ -302,7 +302,7 @@ const OBJECTS: &[Check] = &[
                         or has_table_privilege('nexo_limited', c.oid, 'delete')
                         or c.relname = 'audit_log' and has_any_column_privilege('nexo_limited', c.oid, 'select')
                         or c.relname = 'api_keys' and has_column_privilege('nexo_limited', c.oid, 'token_hash', 'select')
-                    else c.relname not in ('departments', 'employees', 'project_members', 'idempotency_keys')
+                    else c.relname not in ('departments', 'employees', 'idempotency_keys')
                 end",
     },
     Check {

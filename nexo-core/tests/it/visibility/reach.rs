@@ -128,12 +128,33 @@ async fn p1_what_refers_is_not_counted_when_it_is_hidden() {
     let tables = nexo_core::testing::registered_tables();
     let table = |name: &str| tables.iter().find(|it| it.collection == name).expect("there");
     let employee = world.make(&world.owner.scope, table("employees"), 7).await;
+    let mut hidden = Vec::new();
     for (number, owner) in [(1, &world.cid), (2, &world.ann)] {
         let mut project = super::plain(table("projects"), number);
         project["members"] = json!([{ "employee_id": employee["id"] }]);
         let made = Operation::Create(project);
-        world.perform(owner.scope(), table("projects"), made).await.expect("made");
+        let made = world.perform(owner.scope(), table("projects"), made).await.expect("made");
+        hidden.push(id_of(&made));
     }
+    // The policy holds the members of hidden projects by itself, read and written.
+    let app = world.test.as_app().await;
+    let begin = format!(
+        "begin; set local nexo.account_id = '{}'; set local nexo.permissions = {};
+         set local nexo.own = '{}'; set local role nexo_limited",
+        world.owner.scope.account_id(),
+        mask(OWN),
+        world.ann.user,
+    );
+    app.batch_execute(&begin).await.expect("begins");
+    let seen = app.query("select 1 from nexo.project_members", &[]).await.expect("read");
+    assert_eq!(seen.len(), 1);
+    let deleted = app.execute("delete from nexo.project_members", &[]).await.expect("deleted");
+    assert_eq!(deleted, 1);
+    let insert =
+        "insert into nexo.project_members (project_id, position, employee_id) values ($1, 9, $2)";
+    let refused = app.execute(insert, &[&hidden[0], &id_of(&employee)]).await.expect_err("hidden");
+    assert_eq!(refused.code().map(|code| code.code()), Some("42501"));
+    app.batch_execute("rollback").await.expect("ends");
     let delete =
         |scope| world.perform(scope, table("employees"), Operation::Delete(id_of(&employee)));
     for (scope, told) in [(world.ann.scope(), "1 projects"), (&world.owner.scope, "2 projects")] {
@@ -141,6 +162,12 @@ async fn p1_what_refers_is_not_counted_when_it_is_hidden() {
         assert_eq!(refused.code(), ErrorCode::InUse);
         assert!(refused.fields()[0].message.starts_with(told), "{refused:?}");
     }
+    // With another owner of the project its members go too.
+    let given = Operation::Patch(hidden[0], json!({ "owner_id": world.ann.user }));
+    world.perform(&world.owner.scope, table("projects"), given).await.expect("given");
+    let theirs = Operation::Get(hidden[0]);
+    let theirs = world.perform(world.ann.scope(), table("projects"), theirs).await;
+    assert_eq!(theirs.expect("theirs")["members"][0]["employee_id"], employee["id"]);
 }
 
 /// R12, R23: the policies alone hold it, without any condition of a statement and
