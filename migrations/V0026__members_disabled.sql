@@ -7,8 +7,7 @@ grant update (disabled_at) on nexo.memberships to nexo_app;
 
 alter table nexo.sessions drop constraint sessions_revoked_for_check;
 alter table nexo.sessions add constraint sessions_revoked_for_check
-    check (revoked_for in ('logout', 'logout_everywhere', 'password_change', 'password_reset', 'second_factor',
-        'token_reuse', 'disabled'));
+    check (revoked_for in ('logout', 'logout_everywhere', 'password_change', 'token_reuse', 'disabled'));
 -- What of sessions follows from a membership is done by triggers alone, and
 -- none that has ended begins again.
 create policy may_change on nexo.sessions as restrictive for update to nexo_app
@@ -57,10 +56,8 @@ begin
     return new;
 end
 $$;
--- Whatever sets the permissions of a member, sets what they come to.
 drop trigger set_permissions on nexo.memberships;
-create trigger set_permissions
-    before insert or update of role, role_id, permissions, disabled_at or delete on nexo.memberships
+create trigger set_permissions before insert or update of role, role_id, disabled_at or delete on nexo.memberships
     for each row execute function nexo.set_member_permissions();
 
 create function nexo.end_sessions_of_disabled() returns trigger
@@ -103,6 +100,82 @@ begin
         return null;
     end if;
     return new;
+end
+$$;
+
+-- As before, but of those who are disabled.
+create or replace function nexo.add_up_roles(account uuid) returns void
+    language plpgsql volatile
+as $$
+declare
+    changed record;
+begin
+    perform nexo.hold_roles(account);
+    if exists (
+        with recursive above (id, ancestor) as (
+            select p.role_id, p.parent_id from nexo.role_parents p where p.account_id = account
+            union
+            select a.id, p.parent_id from above a
+            join nexo.role_parents p on p.account_id = account and p.role_id = a.ancestor
+        )
+        select from above where id = ancestor)
+    then
+        raise exception 'a role would inherit from itself' using errcode = 'check_violation',
+            constraint = 'role_parents_inherits_cycle', table = 'role_parents', schema = 'nexo';
+    end if;
+    for changed in
+        with recursive above (id, ancestor) as (
+            select r.id, r.id from nexo.roles r where r.account_id = account
+            union
+            select a.id, p.parent_id from above a
+            join nexo.role_parents p on p.account_id = account and p.role_id = a.ancestor
+        ), sums (id, effective) as (
+            select a.id, bit_or(r.permissions | coalesce((
+                    select bit_or(nexo.role_permissions(built_in)) from unnest(r.built_ins) as built_in), 0))
+            from above a join nexo.roles r on r.account_id = account and r.id = a.ancestor
+            group by a.id
+        )
+        select r.id, r.effective as had, s.effective as gets
+        from nexo.roles r join sums s on s.id = r.id
+        where r.account_id = account and r.effective <> s.effective
+    loop
+        if current_user = 'nexo_app' then
+            perform nexo.refuse_beyond(changed.had, changed.gets);
+        end if;
+        update nexo.roles set effective = changed.gets where account_id = account and id = changed.id;
+        update nexo.memberships set permissions = changed.gets
+        where account_id = account and role_id = changed.id and disabled_at is null;
+    end loop;
+    delete from nexo.invitations i
+    where i.account_id = account and i.accepted_at is null
+        and not nexo.still_invites(account, i.invited_by, nexo.role_comes_to(account, i.role, i.role_id));
+end
+$$;
+
+create or replace procedure nexo.renew_permissions()
+    language plpgsql
+as $$
+declare
+    kind text;
+    kinds constant text[] :=
+        array['roles', 'role_parents', 'memberships', 'sessions', 'api_keys', 'invitations', 'audit_log'];
+    account uuid;
+begin
+    perform set_config('nexo.actor', encode('{"reason": "migration"}', 'base64'), true);
+    foreach kind in array kinds loop
+        execute format('alter table nexo.%I no force row level security', kind);
+    end loop;
+    update nexo.memberships set permissions = nexo.role_permissions(role)
+    where role <> 'custom' and disabled_at is null and permissions <> nexo.role_permissions(role);
+    for account in select distinct account_id from nexo.roles loop
+        perform nexo.add_up_roles(account);
+    end loop;
+    delete from nexo.invitations i where i.accepted_at is null
+        and not nexo.still_invites(i.account_id, i.invited_by, nexo.role_comes_to(i.account_id, i.role, i.role_id));
+    foreach kind in array kinds loop
+        execute format('alter table nexo.%I force row level security', kind);
+    end loop;
+    perform set_config('nexo.actor', '', true);
 end
 $$;
 

@@ -13,9 +13,8 @@ alter table nexo.users
     add constraint users_second_factor check (second_factor_at is null or second_factor_secret is not null);
 grant update (second_factor_secret, second_factor_at, second_factor_step, recovery_codes) on nexo.users to nexo_auth;
 
--- As before, and that an address was shown to be its user's; that a second factor
--- is asked for from now on, or no more; and that a code for when it is lost was
--- used, or that there are new ones.
+-- As before, and that a second factor is asked for from now on, or no more; and
+-- that a code for when it is lost was used, or that there are new ones.
 create or replace function nexo.audit_user() returns trigger
     language plpgsql volatile
 as $$
@@ -49,3 +48,9 @@ drop trigger audit on nexo.users;
 create trigger audit
     after update of name, email, password_hash, email_verified_at, second_factor_at, recovery_codes on nexo.users
     for each row execute function nexo.audit_user();
+
+-- Sessions from before it was asked for end.
+alter table nexo.sessions drop constraint sessions_revoked_for_check;
+alter table nexo.sessions add constraint sessions_revoked_for_check
+    check (revoked_for in ('logout', 'logout_everywhere', 'password_change', 'password_reset', 'second_factor',
+        'token_reuse', 'disabled'));

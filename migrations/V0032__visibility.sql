@@ -143,6 +143,7 @@ create or replace function nexo.permission(name text) returns bigint
         when 'account:admin' then 44
         when 'audit:read' then 45
         when 'key:manage' then 46
+        when 'privacy:manage' then 47
     end) | case name
         when 'client:read' then (1 << 26) | (1 << 21) when 'client:read_team' then (1 << 21)
         when 'supplier:read' then (1 << 27) | (1 << 22) when 'supplier:read_team' then (1 << 22)

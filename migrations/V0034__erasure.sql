@@ -32,38 +32,7 @@ create or replace function nexo.audit_digest(entry nexo.audit_log) returns bytea
                 entry.reason, entry.request_id, entry.ip, entry.user_agent, encode(nexo.audit_content(entry), 'hex'))
         end::text, 'UTF8'));
 
--- Who may export and erase. Numbers are never given to another permission.
-create or replace function nexo.permission(name text) returns bigint
-    language sql immutable strict parallel safe
-    return (1::bigint << case name
-        when 'client:read' then 0 when 'client:write' then 1 when 'client:delete' then 2
-        when 'department:read' then 3 when 'department:write' then 4 when 'department:delete' then 5
-        when 'employee:read' then 6 when 'employee:write' then 7 when 'employee:delete' then 8
-        when 'supplier:read' then 9 when 'supplier:write' then 10 when 'supplier:delete' then 11
-        when 'professional:read' then 12 when 'professional:write' then 13 when 'professional:delete' then 14
-        when 'project:read' then 15 when 'project:write' then 16 when 'project:delete' then 17
-        when 'task:read' then 18 when 'task:write' then 19 when 'task:delete' then 20
-        when 'client:read_own' then 21 when 'client:read_team' then 26
-        when 'supplier:read_own' then 22 when 'supplier:read_team' then 27
-        when 'professional:read_own' then 23 when 'professional:read_team' then 28
-        when 'project:read_own' then 24 when 'project:read_team' then 29
-        when 'task:read_own' then 25 when 'task:read_team' then 30
-        when 'import:run' then 40
-        when 'member:read' then 41 when 'member:manage' then 42
-        when 'role:manage' then 43
-        when 'account:admin' then 44
-        when 'audit:read' then 45
-        when 'key:manage' then 46
-        when 'privacy:manage' then 47
-    end) | case name
-        when 'client:read' then (1 << 26) | (1 << 21) when 'client:read_team' then (1 << 21)
-        when 'supplier:read' then (1 << 27) | (1 << 22) when 'supplier:read_team' then (1 << 22)
-        when 'professional:read' then (1 << 28) | (1 << 23) when 'professional:read_team' then (1 << 23)
-        when 'project:read' then (1 << 29) | (1 << 24) when 'project:read_team' then (1 << 24)
-        when 'task:read' then (1 << 30) | (1 << 25) when 'task:read_team' then (1 << 25)
-        else 0
-    end;
-
+-- Who may export and erase.
 create or replace function nexo.role_permissions(role text) returns bigint
     language sql immutable strict parallel safe
 begin atomic
