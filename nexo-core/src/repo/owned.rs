@@ -4,7 +4,7 @@
 //! an index find what is.
 
 use super::table::Table;
-use crate::model::{Id, Permissions, User, Visibility};
+use crate::model::{Id, User, Visibility};
 use crate::tenant::TenantScope;
 
 /// Whose rows a list shows.
@@ -22,11 +22,7 @@ pub(crate) enum Whose {
 impl Whose {
     /// As the scope sees `T`.
     pub(crate) fn by<T: Table>(scope: &TenantScope) -> Self {
-        Self::with::<T>(scope.permissions(), scope.user_id())
-    }
-
-    pub(crate) fn with<T: Table>(permissions: Permissions, user: Option<Id<User>>) -> Self {
-        match (permissions.visibility(T::TO_READ), user) {
+        match (scope.permissions().visibility(T::TO_READ), scope.user_id()) {
             _ if T::OWNERS.is_empty() => Self::All,
             (Some(Visibility::Own), Some(user)) if T::OWNERS.len() == 1 => Self::Of(user),
             (Some(Visibility::Own), Some(_)) => Self::Told("nexo.own"),

@@ -24,11 +24,15 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
     texts.extend(T::TRANSFER.map(str::to_owned));
     let fetch = 100;
     for list in lists::<T>(Id::new(), record) {
-        let conditions = Conditions::of(&list.params, &Whose::All);
-        let page = list.page(&conditions, &fetch);
-        texts.extend(T::EXPANSIONS.iter().map(|each| expansion(&page, each).sql));
-        texts.push(page.sql);
-        texts.extend([true, false].map(|bounded| count::<T>(&conditions, bounded).sql));
+        // Those of whoever sees less, too.
+        let all = [Whose::All, Whose::Of(Id::new()), Whose::Told("nexo.own")];
+        for whose in all.into_iter().take(if T::OWNERS.is_empty() { 1 } else { 3 }) {
+            let conditions = Conditions::of(&list.params, &whose);
+            let page = list.page(&conditions, &fetch);
+            texts.extend(T::EXPANSIONS.iter().map(|each| expansion(&page, each).sql));
+            texts.push(page.sql);
+            texts.extend([true, false].map(|bounded| count::<T>(&conditions, bounded).sql));
+        }
     }
     texts.sort_unstable();
     texts.dedup();
