@@ -78,7 +78,7 @@ pub use audit::{AuditFault, AuditFile, AuditRepository, Verified};
 #[cfg(feature = "auth")]
 pub use auth::{
     AuthConfig, Authenticator, NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply,
-    SignInReply,
+    SignInReply, TokenVerifier,
 };
 #[cfg(feature = "db")]
 pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_version};

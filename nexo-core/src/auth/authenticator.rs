@@ -81,15 +81,15 @@ impl Authenticator {
             return self.0.api_keys.verify(self.identity(), token).await;
         }
         self.reload_if_older_than(RING_AGE).await;
-        if let Some(scope) = self.0.tokens.recall(&self.ring(), token) {
+        if let Some(scope) = self.0.tokens.recall(self.ring().verifying(), token) {
             return Ok(scope);
         }
         let kid = Tokens::kid(token)?;
-        if self.ring().verifying_key(&kid).is_none() {
+        if self.ring().verifying().get(&kid).is_none() {
             // Another server may have made it a moment ago.
             self.reload_if_older_than(UNKNOWN_KEY_PAUSE).await;
         }
-        self.0.tokens.verify(&self.ring(), &kid, token)
+        self.0.tokens.verify(self.ring().verifying(), &kid, token)
     }
 
     /// The public keys, as a JSON Web Key Set.

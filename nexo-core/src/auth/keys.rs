@@ -1,15 +1,15 @@
 //! The keys that sign and verify access tokens.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::EncodingKey;
 use serde_json::json;
 
+use super::public_keys::PublicKeys;
 use crate::db::Plan::Once;
 use crate::db::{Call, Identity, Mode, Sight};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ const LOAD_ONE: &str = "select private_key from nexo.signing_keys where kid = $1
 pub(super) struct KeyRing {
     signing_kid: String,
     signing: EncodingKey,
-    verifying: HashMap<String, DecodingKey>,
+    verifying: PublicKeys,
     jwks: serde_json::Value,
 }
 
@@ -46,7 +46,7 @@ impl KeyRing {
 
     /// From kids and PKCS #8 documents, the newest first.
     fn new(stored: &[(String, Vec<u8>)]) -> Result<Self> {
-        let mut verifying = HashMap::new();
+        let mut verifying = PublicKeys::default();
         let mut published = Vec::new();
         for (kid, document) in stored {
             let pair = Ed25519KeyPair::from_pkcs8(document).map_err(|error| {
@@ -56,7 +56,7 @@ impl KeyRing {
                 .because(error)
             })?;
             let public = pair.public_key().as_ref();
-            verifying.insert(kid.clone(), DecodingKey::from_ed_der(public));
+            verifying.insert(kid, public);
             published.push(json!({
                 "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
                 "kid": kid, "x": URL_SAFE_NO_PAD.encode(public),
@@ -80,8 +80,8 @@ impl KeyRing {
         &self.signing
     }
 
-    pub(super) fn verifying_key(&self, kid: &str) -> Option<&DecodingKey> {
-        self.verifying.get(kid)
+    pub(super) fn verifying(&self) -> &PublicKeys {
+        &self.verifying
     }
 
     /// The public keys, as RFC 7517 has them.

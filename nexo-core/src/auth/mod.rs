@@ -18,6 +18,7 @@ mod oidc_reply;
 mod one_time;
 mod password;
 mod profile;
+mod public_keys;
 mod refresh;
 mod refused_reply;
 mod second_factor;
@@ -29,8 +30,10 @@ mod throttle;
 mod token;
 mod totp;
 mod user_data;
+mod verifier;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
+pub use verifier::TokenVerifier;
 pub(crate) use secret::{Kind, OpaqueToken};

@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use super::keys::KeyRing;
+use super::public_keys::PublicKeys;
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Permissions, Session, User};
 use crate::tenant::{Credential, TenantScope};
@@ -104,9 +105,9 @@ impl Tokens {
 
     /// What was verified before, has not expired since, and whose key is still
     /// in the ring.
-    pub(super) fn recall(&self, keys: &KeyRing, token: &str) -> Option<TenantScope> {
+    pub(super) fn recall(&self, keys: &PublicKeys, token: &str) -> Option<TenantScope> {
         let verified = self.verified.get(token)?;
-        let good = now() < verified.expires + LEEWAY && keys.verifying_key(&verified.kid).is_some();
+        let good = now() < verified.expires + LEEWAY && keys.get(&verified.kid).is_some();
         good.then(|| verified.scope.clone())
     }
 
@@ -124,8 +125,13 @@ impl Tokens {
         Ok(header.kid)
     }
 
-    pub(super) fn verify(&self, keys: &KeyRing, kid: &str, token: &str) -> Result<TenantScope> {
-        let key = keys.verifying_key(kid).ok_or_else(refused)?;
+    pub(super) fn verify(
+        &self,
+        keys: &PublicKeys,
+        kid: &str,
+        token: &str,
+    ) -> Result<TenantScope> {
+        let key = keys.get(kid).ok_or_else(refused)?;
         let claims = decode::<Claims>(token, key, &self.validation)
             .map_err(|error| match error.kind() {
                 jsonwebtoken::errors::ErrorKind::ExpiredSignature => {

@@ -1,0 +1,118 @@
+//! Verifying tokens where none are signed.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::api_key::ApiKeys;
+use super::public_keys::PublicKeys;
+use super::token::Tokens;
+use crate::db::{Database, Identity};
+use crate::error::{Error, Result};
+use crate::model::ErrorCode;
+use crate::tenant::TenantScope;
+
+/// Turns tokens into scopes with keys that another process publishes: for a
+/// server that does not log anybody in, and so has no use for the keys that
+/// sign.
+///
+/// It fetches nothing by itself: whoever has it gives it the key set of
+/// [`Authenticator::jwks`](crate::Authenticator::jwks), and again when that may
+/// have changed. Cheap to clone.
+#[derive(Clone)]
+pub struct TokenVerifier(Arc<Inner>);
+
+struct Inner {
+    tokens: Tokens,
+    api_keys: ApiKeys,
+    /// Where API keys are looked up.
+    identity: Option<Identity>,
+    keys: RwLock<Option<Arc<PublicKeys>>>,
+}
+
+impl Database {
+    /// One of this database's tokens and API keys. `issuer` is the
+    /// [`AuthConfig::issuer`](crate::AuthConfig::issuer) of who signs.
+    #[must_use]
+    pub fn verifier(&self, issuer: &str) -> TokenVerifier {
+        TokenVerifier::of(issuer, Some(self.identity().clone()))
+    }
+}
+
+impl TokenVerifier {
+    /// One that knows access tokens alone: an API key is something that only a
+    /// database can tell.
+    #[must_use]
+    pub fn without_database(issuer: &str) -> Self {
+        Self::of(issuer, None)
+    }
+
+    fn of(issuer: &str, identity: Option<Identity>) -> Self {
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let tokens = Tokens::new(issuer, std::time::Duration::ZERO);
+        let (api_keys, keys) = (ApiKeys::new(), RwLock::new(None));
+        Self(Arc::new(Inner { tokens, api_keys, identity, keys }))
+    }
+
+    /// Takes these keys from now on, and no others.
+    ///
+    /// # Errors
+    /// A setup error when this is no key set or has no key of ours; the keys
+    /// that there are stay.
+    pub fn trust(&self, jwks: &serde_json::Value) -> Result<()> {
+        let newer = Arc::new(PublicKeys::from_jwks(jwks)?);
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(newer);
+        Ok(())
+    }
+
+    /// Whether it was given keys yet.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.keys().is_some()
+    }
+
+    /// Whether this looks like an access token of a key that is not known here:
+    /// it may have been made a moment ago.
+    #[must_use]
+    pub fn lacks_key_of(&self, token: &str) -> bool {
+        !Self::is_api_key(token)
+            && Tokens::kid(token)
+                .is_ok_and(|kid| self.keys().is_none_or(|keys| keys.get(&kid).is_none()))
+    }
+
+    /// Whether this says of itself that it is an API key.
+    #[must_use]
+    pub fn is_api_key(token: &str) -> bool {
+        ApiKeys::is_one(token)
+    }
+
+    /// The scope of an access token or an API key, as
+    /// [`Authenticator::verify`](crate::Authenticator::verify) gives it.
+    ///
+    /// # Errors
+    /// `token_expired`; `unauthenticated` for any other flaw, and for an API key
+    /// where there is no database; `unavailable`, also before there are keys.
+    pub async fn verify(&self, token: &str) -> Result<TenantScope> {
+        if ApiKeys::is_one(token) {
+            let identity = self.0.identity.as_ref().ok_or_else(Error::bad_key)?;
+            return self.0.api_keys.verify(identity, token).await;
+        }
+        let keys = self.keys().ok_or_else(|| {
+            Error::new(ErrorCode::Unavailable, "the keys of access tokens are not known yet")
+        })?;
+        if let Some(scope) = self.0.tokens.recall(&keys, token) {
+            return Ok(scope);
+        }
+        let kid = Tokens::kid(token)?;
+        self.0.tokens.verify(&keys, &kid, token)
+    }
+
+    fn keys(&self) -> Option<Arc<PublicKeys>> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifier").field("has_keys", &self.has_keys()).finish_non_exhaustive()
+    }
+}
