@@ -8,11 +8,12 @@ use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
 use nexo_core::{Authenticator, Database, Importer, Repository, Table, TenantScope};
 use tokio::sync::Mutex;
 
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, Service};
 use crate::failure::{Failure, Outcome};
 use crate::gateway::ReplyMemory;
 use crate::mail::{MailConfig, Mailer, Mailing};
 use crate::oidc::{Oidc, OidcProviders};
+use crate::remote::{PublishedKeys, Remotes, Upstream};
 use crate::router::Router;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
@@ -23,6 +24,8 @@ pub(crate) struct App {
     reply_memory: ReplyMemory,
     /// Empty until the database is open.
     services: OnceLock<Services>,
+    /// Those who answer for it.
+    remotes: Remotes,
     /// What sends letters, until the server stops.
     mailing: std::sync::Mutex<Option<Mailing>>,
     draining: AtomicBool,
@@ -32,7 +35,8 @@ impl App {
     pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Self { http, router, reply_memory, services, mailing: Default::default(), draining }
+        let (remotes, mailing) = (Remotes::new(&http.remote), Default::default());
+        Self { http, router, reply_memory, services, remotes, mailing, draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -45,6 +49,18 @@ impl App {
 
     pub(crate) fn reply_memory(&self) -> &ReplyMemory {
         &self.reply_memory
+    }
+
+    pub(crate) fn remotes(&self) -> &Remotes {
+        &self.remotes
+    }
+
+    /// Who answers the routes of a service, if this process does not.
+    pub(crate) fn elsewhere(&self, service: Service) -> Option<&Upstream> {
+        if self.http.role.answers(service) {
+            return None;
+        }
+        self.remotes.upstream(service).map(|upstream| &**upstream)
     }
 
     /// The core, once it is there.
@@ -69,13 +85,23 @@ impl App {
                 mailing = Some(sends);
                 mailer
             });
-            let oidc = Oidc::new(providers);
-            Services { database, authenticator, mailer, oidc, pinged: Mutex::new(None) }
+            let verify = Verify::Own(authenticator.clone());
+            let sign_in = Some(SignIn { authenticator, mailer, oidc: Oidc::new(providers) });
+            Services { database, verify, sign_in, pinged: Mutex::new(None) }
         };
         self.services.get_or_init(services);
         if mailing.is_some() {
             *self.mailing.lock().unwrap_or_else(PoisonError::into_inner) = mailing;
         }
+    }
+
+    /// Gives the core to a process that logs nobody in: its tokens are verified
+    /// with the keys that the authentication service publishes.
+    pub(crate) fn provide_crm(&self, database: Database) {
+        let Some(keys) = self.remotes.keys() else { return };
+        let verify = Verify::Published(keys.with_api_keys(&database));
+        let services = || Services { database, verify, sign_in: None, pinged: Mutex::new(None) };
+        self.services.get_or_init(services);
     }
 
     /// Sends what letters there are; none are taken any more.
@@ -99,11 +125,26 @@ impl App {
 #[derive(Debug)]
 pub(crate) struct Services {
     database: Database,
+    verify: Verify,
+    /// Only in a process that logs users in.
+    sign_in: Option<SignIn>,
+    /// When the database was last asked, and whether it answered.
+    pinged: Mutex<Option<(Instant, bool)>>,
+}
+
+/// Whose keys verify tokens.
+#[derive(Debug)]
+enum Verify {
+    Own(Authenticator),
+    Published(PublishedKeys),
+}
+
+/// What logging users in takes.
+#[derive(Debug)]
+struct SignIn {
     authenticator: Authenticator,
     mailer: Option<Mailer>,
     oidc: Oidc,
-    /// When the database was last asked, and whether it answered.
-    pinged: Mutex<Option<(Instant, bool)>>,
 }
 
 /// How long the database may take to answer a ping.
@@ -113,18 +154,33 @@ const PING_TIMEOUT: Duration = Duration::from_secs(1);
 const PING_FRESH: Duration = Duration::from_millis(250);
 
 impl Services {
-    pub(crate) fn authenticator(&self) -> &Authenticator {
-        &self.authenticator
+    /// The scope of a token.
+    pub(crate) async fn verify(&self, token: &str) -> Outcome<TenantScope> {
+        match &self.verify {
+            Verify::Own(authenticator) => Ok(authenticator.verify(token).await?),
+            Verify::Published(keys) => keys.verify(token).await,
+        }
+    }
+
+    pub(crate) fn authenticator(&self) -> Outcome<&Authenticator> {
+        Ok(&self.sign_in()?.authenticator)
     }
 
     /// Who takes letters.
     pub(crate) fn mailer(&self) -> Outcome<&Mailer> {
-        self.mailer.as_ref().ok_or_else(|| Failure::of(ErrorCode::MailUnavailable))
+        let mailer = self.sign_in()?.mailer.as_ref();
+        mailer.ok_or_else(|| Failure::of(ErrorCode::MailUnavailable))
     }
 
     /// Whom people can sign in through.
-    pub(crate) fn oidc(&self) -> &Oidc {
-        &self.oidc
+    pub(crate) fn oidc(&self) -> Outcome<&Oidc> {
+        Ok(&self.sign_in()?.oidc)
+    }
+
+    /// A process that logs nobody in has none of the routes that ask for this.
+    fn sign_in(&self) -> Outcome<&SignIn> {
+        let sign_in = self.sign_in.as_ref();
+        sign_in.ok_or_else(|| Failure::internal("this process logs nobody in"))
     }
 
     pub(crate) fn database(&self) -> &Database {

@@ -55,9 +55,23 @@ impl Failure {
 
     /// A fault of the server: the cause is for the log, never for the caller.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let mut failure = Self::of(ErrorCode::Internal);
+        Self::caused(ErrorCode::Internal, cause)
+    }
+
+    /// A failure with a cause for the log, never for the caller.
+    pub(crate) fn caused(
+        code: ErrorCode,
+        cause: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        let mut failure = Self::of(code);
         failure.0.cause = Some(cause.into());
         failure
+    }
+
+    /// The same, with a text for the caller.
+    pub(crate) fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
     }
 
     /// The path exists, the method does not.

@@ -30,6 +30,7 @@ mod mail;
 mod oidc;
 mod open;
 mod recover;
+mod remote;
 mod respond;
 mod router;
 pub mod routes;
@@ -37,7 +38,10 @@ mod run;
 mod server;
 mod signals;
 
-pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
+pub use config::{
+    HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError, ParseServiceUrlError,
+    RemoteConfig, Role, Service, ServiceUrl,
+};
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;

@@ -27,6 +27,19 @@ pub(crate) async fn open(
     settings: &Settings,
     embedded: &mut Option<Embedded>,
 ) -> Result<Opened, OpenError> {
+    let (database, name) = open_database(settings, embedded).await?;
+    let mut auth = AuthConfig::default();
+    auth.issuer.clone_from(&settings.issuer);
+    auth.access_ttl = settings.access_token_ttl;
+    let authenticator = database.authenticator(auth).await?;
+    Ok(Opened { database, authenticator, name })
+}
+
+/// The same without the keys that sign, for a process that logs nobody in.
+pub(crate) async fn open_database(
+    settings: &Settings,
+    embedded: &mut Option<Embedded>,
+) -> Result<(Database, String), OpenError> {
     let (config, name) = match external(settings) {
         Some(external) => external,
         None => {
@@ -39,12 +52,7 @@ pub(crate) async fn open(
     if let Some(file) = &settings.database_ca_file {
         config = config.ca_file(file);
     }
-    let mut auth = AuthConfig::default();
-    auth.issuer.clone_from(&settings.issuer);
-    auth.access_ttl = settings.access_token_ttl;
-    let database = Database::open(config).await?;
-    let authenticator = database.authenticator(auth).await?;
-    Ok(Opened { database, authenticator, name })
+    Ok((Database::open(config).await?, name))
 }
 
 fn external(settings: &Settings) -> Option<(DatabaseConfig, String)> {

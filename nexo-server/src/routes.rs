@@ -15,6 +15,7 @@ use nexo_core::{Table, TenantScope};
 use serde_json::Value;
 
 use crate::app::{App, Services};
+use crate::config::Service;
 use crate::examples;
 use crate::extract::Call;
 use crate::failure::Outcome;
@@ -28,9 +29,23 @@ use crate::respond::Reply;
 /// Every route of the server.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    let mut table = vec![
+    let mut table = process();
+    table.extend(auth().into_iter().map(|route| route.of(Service::Auth)));
+    table.extend(records().into_iter().map(|route| route.of(Service::Crm)));
+    table
+}
+
+/// What each process says of itself.
+fn process() -> Vec<Route> {
+    vec![
         public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
         public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
+    ]
+}
+
+/// Users, sessions, roles and keys.
+fn auth() -> Vec<Route> {
+    let mut table = vec![
         public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app))),
         public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call)))
             .example(examples::register),
@@ -95,6 +110,14 @@ pub fn table() -> Vec<Route> {
     ];
     table.extend(second_factor());
     table.extend(identities());
+    table.extend(people());
+    table.extend(api_keys());
+    table
+}
+
+/// What an account has.
+fn records() -> Vec<Route> {
+    let mut table = Vec::new();
     for path in ["/api/crm/search", "/api/search"] {
         table.push(tenant(Method::GET, path, |to, scope, call| {
             Box::pin(search::search(to, scope, call))
@@ -106,8 +129,6 @@ pub fn table() -> Vec<Route> {
     table.push(tenant(Method::GET, "/api/audit/export", |to, scope, call| {
         Box::pin(audit::export(to, scope, call))
     }));
-    table.extend(people());
-    table.extend(api_keys());
     table.extend(imports());
     table.extend(crud::<Client>());
     table.extend(crud::<Department>());
@@ -345,6 +366,7 @@ pub struct Route {
     handler: Handler,
     example: Option<fn(u32) -> Value>,
     upload: Option<Upload>,
+    service: Service,
 }
 
 impl Route {
@@ -367,6 +389,17 @@ impl Route {
             Handler::Public(_) => Access::Public,
             Handler::Tenant(_) => Access::Tenant,
         }
+    }
+
+    /// Which service answers it.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service
+    }
+
+    pub(crate) fn of(mut self, service: Service) -> Self {
+        self.service = service;
+        self
     }
 
     /// A body that the route accepts, if it reads one: what documentation
@@ -446,6 +479,7 @@ pub(crate) fn public(
         handler: Handler::Public(handler),
         example: None,
         upload: None,
+        service: Service::Process,
     }
 }
 
@@ -456,5 +490,6 @@ fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHan
         handler: Handler::Tenant(handler),
         example: None,
         upload: None,
+        service: Service::Process,
     }
 }

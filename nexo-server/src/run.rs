@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::audit::{self, Sealer};
-use crate::config::{self, Command, LogFormat, Refused, Settings};
+use crate::config::{self, Command, LogFormat, Refused, Role, Settings};
 use crate::embedded::Embedded;
-use crate::open::{OpenError, open};
+use crate::open::{OpenError, Opened, open, open_database};
 use crate::server::{Drained, Provider, Server, ServerError};
 use crate::signals::Signals;
 use crate::{banner, demo, log, recover};
@@ -100,7 +100,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
         () = signals.next() => Ok(None),
     };
     if let Ok(Some((database, _))) = &started {
-        announce(settings.log_format, address, database);
+        announce(settings, address, database);
         signals.next().await;
     }
     drop(quit);
@@ -109,7 +109,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     // last handle on it goes before it does.
     drop(provider);
     let stopped = match started {
-        Ok(Some((_, sealer))) => {
+        Ok(Some((_, Some(sealer)))) => {
             sealer.stop().await;
             Ok(())
         }
@@ -119,23 +119,35 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     stopped.map(|()| tracing::info!("stopped"))
 }
 
-/// Opens the database and tells which it is, and who seals its audit logs.
+/// Opens the database and tells which it is, and who seals its audit logs: whoever
+/// has the keys that sign.
 async fn start(
     settings: &Settings,
     provider: &Provider,
     embedded: &mut Option<Embedded>,
-) -> Result<Option<(String, Sealer)>, StartError> {
-    let opened = open(settings, embedded).await?;
-    let sealer = Sealer::start(opened.database.clone(), opened.authenticator.clone());
+) -> Result<Option<(String, Option<Sealer>)>, StartError> {
+    match settings.split.role {
+        Role::Gateway => return Ok(Some(("none: requests are handed on".to_owned(), None))),
+        Role::Crm => {
+            let (database, name) = open_database(settings, embedded).await?;
+            provider.provide_crm(database);
+            return Ok(Some((name, None)));
+        }
+        Role::All | Role::Auth => {}
+    }
+    let Opened { database, authenticator, name } = open(settings, embedded).await?;
+    let sealer = Sealer::start(database.clone(), authenticator.clone());
     let providers = settings.oidc_providers.clone().unwrap_or_default();
-    let (database, authenticator) = (opened.database, opened.authenticator);
     provider.provide_with_sign_in(database, authenticator, settings.mail(), providers);
-    Ok(Some((opened.name, sealer)))
+    Ok(Some((name, Some(sealer))))
 }
 
-fn announce(format: LogFormat, address: SocketAddr, database: &str) {
-    tracing::info!(%address, database, "listening");
-    if format == LogFormat::Pretty {
+fn announce(settings: &Settings, address: SocketAddr, database: &str) {
+    let role = settings.split.role;
+    tracing::info!(%address, ?role, database, "listening");
+    // The way in alone is for people.
+    let is_entry = matches!(role, Role::All | Role::Gateway);
+    if settings.log_format == LogFormat::Pretty && is_entry {
         print(&banner::text(address, database));
     }
 }

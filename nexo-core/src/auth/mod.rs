@@ -35,5 +35,5 @@ mod verifier;
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
-pub use verifier::TokenVerifier;
 pub(crate) use secret::{Kind, OpaqueToken};
+pub use verifier::TokenVerifier;

@@ -125,12 +125,7 @@ impl Tokens {
         Ok(header.kid)
     }
 
-    pub(super) fn verify(
-        &self,
-        keys: &PublicKeys,
-        kid: &str,
-        token: &str,
-    ) -> Result<TenantScope> {
+    pub(super) fn verify(&self, keys: &PublicKeys, kid: &str, token: &str) -> Result<TenantScope> {
         let key = keys.get(kid).ok_or_else(refused)?;
         let claims = decode::<Claims>(token, key, &self.validation)
             .map_err(|error| match error.kind() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::api_key::ApiKeys;
 use super::public_keys::PublicKeys;
@@ -22,35 +23,37 @@ use crate::tenant::TenantScope;
 pub struct TokenVerifier(Arc<Inner>);
 
 struct Inner {
+    issuer: String,
     tokens: Tokens,
     api_keys: ApiKeys,
     /// Where API keys are looked up.
     identity: Option<Identity>,
-    keys: RwLock<Option<Arc<PublicKeys>>>,
+    keys: Keys,
 }
 
-impl Database {
-    /// One of this database's tokens and API keys. `issuer` is the
-    /// [`AuthConfig::issuer`](crate::AuthConfig::issuer) of who signs.
-    #[must_use]
-    pub fn verifier(&self, issuer: &str) -> TokenVerifier {
-        TokenVerifier::of(issuer, Some(self.identity().clone()))
-    }
-}
+/// Shared by all verifiers that were made from one.
+type Keys = Arc<RwLock<Option<Arc<PublicKeys>>>>;
 
 impl TokenVerifier {
-    /// One that knows access tokens alone: an API key is something that only a
-    /// database can tell.
+    /// One that knows access tokens alone, of this
+    /// [`AuthConfig::issuer`](crate::AuthConfig::issuer). It has no keys yet.
     #[must_use]
-    pub fn without_database(issuer: &str) -> Self {
-        Self::of(issuer, None)
+    pub fn new(issuer: &str) -> Self {
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        Self::of(issuer.to_owned(), None, Keys::default())
     }
 
-    fn of(issuer: &str, identity: Option<Identity>) -> Self {
-        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let tokens = Tokens::new(issuer, std::time::Duration::ZERO);
-        let (api_keys, keys) = (ApiKeys::new(), RwLock::new(None));
-        Self(Arc::new(Inner { tokens, api_keys, identity, keys }))
+    /// The same, and it knows this database's API keys too. Both have the keys
+    /// that either of them is given.
+    #[must_use]
+    pub fn with_api_keys(&self, database: &Database) -> Self {
+        Self::of(self.0.issuer.clone(), Some(database.identity().clone()), self.0.keys.clone())
+    }
+
+    fn of(issuer: String, identity: Option<Identity>, keys: Keys) -> Self {
+        // Nothing is signed here, so nothing lives for any time.
+        let tokens = Tokens::new(&issuer, Duration::ZERO);
+        Self(Arc::new(Inner { issuer, tokens, api_keys: ApiKeys::new(), identity, keys }))
     }
 
     /// Takes these keys from now on, and no others.

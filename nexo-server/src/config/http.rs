@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin};
+use super::{Network, Origin, RemoteConfig, Role};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
@@ -12,6 +12,10 @@ use super::{Network, Origin};
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// What this process answers itself.
+    pub role: Role,
+    /// Where the processes are that answer the rest.
+    pub remote: RemoteConfig,
     /// The most connections at a time; further ones wait to be accepted.
     pub max_connections: usize,
     /// The most connections from one address (IPv6: from one /64); further
@@ -56,6 +60,8 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+            role: Role::All,
+            remote: RemoteConfig::default(),
             max_connections: 1000,
             max_connections_per_ip: 200,
             header_timeout: Duration::from_secs(10),

@@ -4,17 +4,21 @@ mod command;
 mod database_url;
 mod http;
 mod print;
+mod role;
 mod settings;
 mod smtp_url;
+mod split;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use role::{ParseServiceUrlError, RemoteConfig, Role, Service, ServiceUrl};
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use print::print;
+pub(crate) use role::Protocol;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;
 pub(crate) use wrong::{Refused, read};

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
+use super::split::SplitSettings;
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
@@ -66,12 +67,16 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; port 0 takes a free one. 127.0.0.1:4001 for the role auth, 127.0.0.1:4002 for crm
     #[arg(
         long, env = "NEXO_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:4000",
+        default_value_ifs = [("role", "auth", "127.0.0.1:4001"), ("role", "crm", "127.0.0.1:4002")],
         value_parser = values::address
     )]
     pub(crate) listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) split: SplitSettings,
 
     /// Folder of the server's own PostgreSQL, used when there is no DATABASE_URL
     #[arg(long, env = "NEXO_DATA_DIR", value_name = "FOLDER")]
@@ -190,9 +195,10 @@ pub(crate) struct Settings {
     )]
     pub(crate) idle_timeout: Duration,
 
-    /// Time to go on accepting after SIGTERM, while /ready already says no
+    /// Time to go on accepting after SIGTERM, while /ready already says no; 3s for the roles auth and crm
     #[arg(
         long, env = "NEXO_DRAIN_DELAY", value_name = "DURATION", default_value = "0s",
+        default_value_ifs = [("role", "auth", "3s"), ("role", "crm", "3s")],
         value_parser = values::duration
     )]
     pub(crate) drain_delay: Duration,
@@ -220,6 +226,8 @@ impl Settings {
     pub(crate) fn http(&self) -> HttpConfig {
         HttpConfig {
             listen: self.listen,
+            role: self.split.role,
+            remote: self.split.remote(&self.issuer),
             max_connections: self.max_connections,
             max_connections_per_ip: self.max_connections_per_ip,
             header_timeout: self.header_timeout,
@@ -249,6 +257,9 @@ impl Settings {
                 "NEXO_APP_DATABASE_URL and NEXO_AUTH_DATABASE_URL need each other: \
                  expected both, or neither",
             );
+        }
+        if let Some(wrong) = self.split.contradiction(external) {
+            return Some(wrong);
         }
         if self.smtp_url.is_some() != self.mail_from.is_some() {
             return Some(

@@ -42,6 +42,17 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Caller<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) request: &'a RequestId,
+    /// How long the answer is awaited.
+    pub(crate) limit: Duration,
+}
+
+/// What is handed on to another process.
+#[derive(Debug)]
+pub(crate) struct HandedOn<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) body: Incoming,
+    pub(crate) caller: Caller<'a>,
+    pub(crate) body_timeout: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -55,6 +66,12 @@ impl<'a> Call<'a> {
         let (body_timeout, step_timeout) = (http.body_timeout, http.request_timeout);
         let ahead = BytesMut::new();
         Self { parts, params, body, ahead, caller, body_timeout, step_timeout }
+    }
+
+    /// The request as it came, for another process to answer.
+    pub(crate) fn hand_on(self) -> HandedOn<'a> {
+        let Self { parts, body, caller, body_timeout, .. } = self;
+        HandedOn { parts, body, caller, body_timeout }
     }
 
     /// Who calls, as a session and the audit log remember it.

@@ -2,10 +2,10 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use nexo_core::TenantScope;
 use nexo_core::model::ErrorCode;
+use nexo_core::{TenantScope, TokenVerifier};
 
-use crate::app::Services;
+use crate::app::{App, Services};
 use crate::failure::{Failure, Outcome};
 
 /// The longest access token that is looked at, in bytes.
@@ -14,8 +14,24 @@ const MAX_TOKEN: usize = 8 * 1024;
 /// The scope of a verified token. Whether its session still lives is decided
 /// by the database, in the flush that does the work.
 pub(super) async fn scope(services: &Services, headers: &HeaderMap) -> Outcome<TenantScope> {
-    let token = bearer(headers).ok_or_else(|| Failure::of(ErrorCode::Unauthenticated))?;
-    Ok(services.authenticator().verify(token).await?)
+    services.verify(token(headers)?).await
+}
+
+/// Refuses what another process need not be asked about. That one verifies the
+/// token again: nothing that a gateway found out is believed.
+pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Outcome<()> {
+    let token = token(headers)?;
+    // Only a database can tell whether an API key is one.
+    if !TokenVerifier::is_api_key(token) {
+        let keys = app.remotes().keys();
+        let keys = keys.ok_or_else(|| Failure::of(ErrorCode::Unavailable))?;
+        keys.verify(token).await?;
+    }
+    Ok(())
+}
+
+fn token(headers: &HeaderMap) -> Outcome<&str> {
+    bearer(headers).ok_or_else(|| Failure::of(ErrorCode::Unauthenticated))
 }
 
 /// The token of the only `Authorization` header. With two of them, which one

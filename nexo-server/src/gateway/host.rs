@@ -10,6 +10,16 @@ use nexo_core::model::ErrorCode;
 use crate::failure::{Failure, Outcome};
 
 pub(super) fn check(parts: &Parts) -> Outcome<()> {
+    if parts.version >= Version::HTTP_2 {
+        // There it is the target's authority (RFC 9113, 8.3.1).
+        return match (parts.uri.authority(), parts.headers.get(HOST)) {
+            (None, _) => Err(refused("the request names no authority")),
+            (Some(authority), Some(host)) if authority.as_str().as_bytes() != host.as_bytes() => {
+                Err(refused("the Host header and the request's authority differ"))
+            }
+            _ => Ok(()),
+        };
+    }
     let mut hosts = parts.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host,

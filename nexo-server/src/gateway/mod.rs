@@ -3,6 +3,7 @@
 mod access_log;
 mod authenticate;
 mod cors;
+mod deadline;
 mod host;
 pub(crate) mod limits;
 mod panic_guard;
@@ -16,20 +17,22 @@ pub(crate) mod time_limit;
 use std::net::SocketAddr;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use crate::app::App;
 use crate::extract::{Call, Caller};
 use crate::failure::Outcome;
+use crate::remote;
 use crate::respond::{self, Reply};
-use crate::routes::{Handler, Route};
+use crate::routes::{Access, Handler, Route};
 
 use access_log::Entry;
-use reply_body::ReplyBody;
-pub(crate) use request_id::RequestId;
-
+pub(crate) use deadline::X_REQUEST_TIMEOUT;
+pub(crate) use peer::X_FORWARDED_FOR;
+pub(crate) use reply_body::ReplyBody;
 pub(crate) use reply_memory::ReplyMemory;
+pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 
 /// Answers one request. Whatever happens inside, there is a reply and a line
 /// in the log.
@@ -47,7 +50,9 @@ pub(crate) async fn serve(
     let peer = peer::address(app.http(), socket, &parts.headers);
     let mut route = None;
 
-    let stages = stages(app, &parts, body, Caller { ip: peer, request: &id }, &mut route);
+    let limit = deadline::limit(app.http(), socket, &parts.headers);
+    let caller = Caller { ip: peer, request: &id, limit };
+    let stages = stages(app, &parts, body, caller, &mut route);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(stages).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
@@ -65,7 +70,8 @@ pub(crate) async fn serve(
     request_id::stamp(&mut reply, &id);
     security_headers::apply(&mut reply);
     cors::apply(app.http(), &parts, &mut reply);
-    if app.is_draining() {
+    // HTTP/2 has its own word for it.
+    if app.is_draining() && parts.version < Version::HTTP_2 {
         respond::close(&mut reply);
     }
     entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
@@ -94,7 +100,7 @@ async fn stages<'a>(
         // It takes as long as the file does; each piece of it is timed.
         return answer.await;
     }
-    time_limit::hold(app.http().request_timeout, answer).await
+    time_limit::hold(caller.limit, answer).await
 }
 
 async fn answer<'a>(
@@ -103,6 +109,12 @@ async fn answer<'a>(
     parts: &'a Parts,
     call: Call<'a>,
 ) -> Outcome<Reply> {
+    if let Some(upstream) = app.elsewhere(route.service()) {
+        if route.access() == Access::Tenant {
+            authenticate::admit(app, &parts.headers).await?;
+        }
+        return remote::forward(upstream, route, call).await;
+    }
     match route.handler() {
         Handler::Public(handler) => handler(app, call).await,
         Handler::Tenant(handler) => {

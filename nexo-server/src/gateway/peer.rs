@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::config::HttpConfig;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The right-most hop that no trusted proxy stands for. Everything to its left
 /// was written by the caller and proves nothing.

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Version;
+use http::header::CONTENT_LENGTH;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
@@ -34,7 +35,10 @@ pub(crate) struct BrokenOff;
 /// broke off would look whole.
 pub(super) fn check(version: Version, reply: Reply) -> Outcome<Reply> {
     match reply.body() {
-        Body::Pieces(_) if version < Version::HTTP_11 => {
+        // One whose length is said is known to be whole.
+        Body::Pieces { .. }
+            if version < Version::HTTP_11 && !reply.headers().contains_key(CONTENT_LENGTH) =>
+        {
             Err(Failure::new(ErrorCode::BadRequest, "a file is sent over HTTP/1.1 and later only"))
         }
         _ => Ok(reply),
@@ -45,7 +49,7 @@ impl ReplyBody {
     pub(super) fn new(body: Body, room: Room, id: &RequestId) -> Self {
         match body {
             Body::Whole(bytes) => Self::Whole(Full::new(Held::new(bytes, room))),
-            Body::Pieces(pieces) => Self::Pieces { pieces, id: id.clone(), _room: room },
+            Body::Pieces { pieces, .. } => Self::Pieces { pieces, id: id.clone(), _room: room },
         }
     }
 }

@@ -8,17 +8,13 @@ use nexo_core::model::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::{Failure, Outcome};
-use crate::respond::{Body, Reply};
+use crate::respond::Reply;
 
 /// What the memory is counted in.
 const UNIT: usize = 1024;
 /// Up to this size a reply is sent in any case. The cap on connections bounds
 /// the sum of these, and probes and log-ins go on being answered.
 const SMALL: usize = 16 * 1024;
-
-/// As much of a file may be in memory while it is sent: the rows that are being
-/// written, and what waits to be sent.
-const PIECES: usize = 8 * 1024 * 1024;
 
 /// The room for all replies that are not sent yet. Callers who ask for much
 /// and read nothing must not fill the memory.
@@ -35,10 +31,7 @@ impl ReplyMemory {
 
     /// Takes room for a reply.
     pub(super) fn admit(&self, method: &Method, reply: Reply) -> Outcome<(Reply, Room)> {
-        let size = match reply.body() {
-            Body::Whole(bytes) => bytes.len(),
-            Body::Pieces(_) => PIECES,
-        };
+        let size = reply.body().memory();
         let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
         match self.0.clone().try_acquire_many_owned(units) {
             Ok(room) => Ok((reply, Some(room))),

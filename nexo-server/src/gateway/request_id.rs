@@ -26,6 +26,10 @@ impl RequestId {
         Self(HeaderValue::try_from(text).expect("a UUID is header text"))
     }
 
+    pub(crate) fn value(&self) -> &HeaderValue {
+        &self.0
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         self.0.to_str().expect("sane ids and UUIDs are ASCII")
     }

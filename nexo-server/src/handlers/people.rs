@@ -129,9 +129,9 @@ pub(crate) async fn invite(
     // Whoever may invite may not have us mail somebody all day, and whoever may not
     // does not use that up for others.
     to.database().invitations().check(&scope, &invite).await?;
-    to.authenticator().admit_invitation_mail(&scope, &invite).await?;
+    to.authenticator()?.admit_invitation_mail(&scope, &invite).await?;
     let mut made = to.database().invitations().create_to_mail(&scope, &invite).await?;
-    let by = to.authenticator().profile(&scope).await.ok();
+    let by = to.authenticator()?.profile(&scope).await.ok();
     mailer.send(Letter::invitation(made.clone(), by.as_ref()))?;
     made.token.clear();
     respond::created_at(call.path(), made.invitation.id, &made)

@@ -28,7 +28,7 @@ pub(crate) async fn erase<T: Table + Person>(
 }
 
 pub(crate) async fn user(to: &Services, scope: TenantScope) -> Outcome<Reply> {
-    respond::ok(&to.authenticator().personal_data(&scope).await?)
+    respond::ok(&to.authenticator()?.personal_data(&scope).await?)
 }
 
 pub(crate) async fn delete_user(
@@ -37,6 +37,6 @@ pub(crate) async fn delete_user(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let delete: DeleteUser = call.json().await?;
-    to.authenticator().delete_user(&scope, &delete).await?;
+    to.authenticator()?.delete_user(&scope, &delete).await?;
     Ok(respond::no_content())
 }

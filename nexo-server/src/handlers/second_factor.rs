@@ -9,7 +9,7 @@ use crate::failure::Outcome;
 use crate::respond::{self, Reply};
 
 pub(crate) async fn state(to: &Services, scope: TenantScope) -> Outcome<Reply> {
-    respond::ok(&to.authenticator().second_factor(&scope).await?)
+    respond::ok(&to.authenticator()?.second_factor(&scope).await?)
 }
 
 pub(crate) async fn set_up(
@@ -18,7 +18,7 @@ pub(crate) async fn set_up(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let set_up: SetUpSecondFactor = call.json().await?;
-    respond::created(&to.authenticator().set_up_second_factor(&scope, &set_up).await?)
+    respond::created(&to.authenticator()?.set_up_second_factor(&scope, &set_up).await?)
 }
 
 pub(crate) async fn confirm(
@@ -27,7 +27,7 @@ pub(crate) async fn confirm(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let confirm: ConfirmSecondFactor = call.json().await?;
-    respond::ok(&to.authenticator().confirm_second_factor(&scope, &confirm).await?)
+    respond::ok(&to.authenticator()?.confirm_second_factor(&scope, &confirm).await?)
 }
 
 pub(crate) async fn recovery_codes(
@@ -36,7 +36,7 @@ pub(crate) async fn recovery_codes(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let proof: SecondFactorProof = call.json().await?;
-    respond::ok(&to.authenticator().renew_recovery_codes(&scope, &proof).await?)
+    respond::ok(&to.authenticator()?.renew_recovery_codes(&scope, &proof).await?)
 }
 
 pub(crate) async fn remove(
@@ -45,6 +45,6 @@ pub(crate) async fn remove(
     mut call: Call<'_>,
 ) -> Outcome<Reply> {
     let proof: SecondFactorProof = call.json().await?;
-    to.authenticator().remove_second_factor(&scope, &proof).await?;
+    to.authenticator()?.remove_second_factor(&scope, &proof).await?;
     Ok(respond::no_content())
 }

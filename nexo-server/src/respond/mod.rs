@@ -77,7 +77,7 @@ pub(crate) fn once<T>(work: Once<T>, answer: impl FnOnce(&T) -> Outcome<Reply>) 
 
 /// 200 with a file to keep.
 pub(crate) fn file(name: &str, kind: HeaderValue, pieces: Pieces) -> Outcome<Reply> {
-    let mut reply = Response::new(Body::Pieces(pieces));
+    let mut reply = Response::new(Body::file(pieces));
     let disposition = format!("attachment; filename=\"{name}\"");
     let disposition = HeaderValue::try_from(disposition).map_err(Failure::internal)?;
     let headers = reply.headers_mut();

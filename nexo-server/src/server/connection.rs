@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -15,9 +17,10 @@ use tokio::time::timeout;
 
 use super::Drained;
 use super::callers::Callers;
+use super::preface::is_http2;
 use super::socket::{Phase, Socket};
 use crate::app::App;
-use crate::gateway::{self, limits};
+use crate::gateway::{self, ReplyBody, limits};
 
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -52,7 +55,8 @@ impl Connections {
     /// Serves a connection; closes it at once if its caller has enough of them.
     pub(super) fn spawn(&mut self, stream: TcpStream, peer: SocketAddr) {
         // A proxy has the connections of many callers.
-        let seat = if self.app.http().trusts(peer.ip()) {
+        let is_trusted = self.app.http().trusts(peer.ip());
+        let seat = if is_trusted {
             None
         } else {
             let Some(seat) = self.callers.seat(peer.ip()) else { return };
@@ -62,24 +66,24 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let app = self.app.clone();
-        let phase = Phase::default();
-        let socket = Socket::new(stream, phase.clone(), app.http());
-        let service = service_fn(move |request| {
-            // Here and not in the future: the next read must know it already.
-            phase.request_begins();
-            let (app, phase) = (app.clone(), phase.clone());
-            async move {
-                let reply = gateway::serve(&app, peer, request).await;
-                phase.request_ends();
-                Ok::<_, Infallible>(reply)
-            }
-        });
-        let connection = self.http.serve_connection(TokioIo::new(socket), service);
-        let connection = self.graceful.watch(connection);
+        let (app, http, watcher) = (self.app.clone(), self.http.clone(), self.graceful.watcher());
         self.tasks.spawn(async move {
             let _seat = seat;
-            if let Err(error) = connection.await {
+            // Strangers get no HTTP/2, and so none of what can be done with it.
+            let is_http2 = is_trusted && is_http2(&stream, app.http().header_timeout).await;
+            let served = if is_http2 {
+                watcher
+                    .watch(
+                        http2(&app)
+                            .serve_connection(TokioIo::new(stream), requests(app, peer, None)),
+                    )
+                    .await
+            } else {
+                let phase = Phase::default();
+                let socket = TokioIo::new(Socket::new(stream, phase.clone(), app.http()));
+                watcher.watch(http.serve_connection(socket, requests(app, peer, Some(phase)))).await
+            };
+            if let Err(error) = served {
                 // Callers that break off or send what is no HTTP: their affair.
                 tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");
             }
@@ -102,4 +106,40 @@ impl Connections {
         tasks.shutdown().await;
         if left == 0 { Drained::Completely } else { Drained::Cut(left) }
     }
+}
+
+/// HTTP/2 for gateways: as many requests at a time as there are places.
+fn http2(app: &App) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    let most = u32::try_from(app.http().max_connections).unwrap_or(u32::MAX);
+    http.timer(TokioTimer::new())
+        .keep_alive_interval(app.http().idle_timeout)
+        .keep_alive_timeout(app.http().header_timeout)
+        .max_concurrent_streams(most)
+        .max_header_list_size(u32::try_from(limits::PARSER_MAX_HEAD).unwrap_or(u32::MAX))
+        .max_send_buf_size(limits::PARSER_MAX_HEAD);
+    http
+}
+
+/// Answers the requests of a connection.
+fn requests(
+    app: Arc<App>,
+    peer: SocketAddr,
+    phase: Option<Phase>,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = Response<ReplyBody>,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
+    service_fn(move |request| {
+        // Here and not in the future: the next read must know it already.
+        phase.as_ref().inspect(|phase| phase.request_begins());
+        let (app, phase) = (app.clone(), phase.clone());
+        async move {
+            let reply = gateway::serve(&app, peer, request).await;
+            phase.inspect(Phase::request_ends);
+            Ok(reply)
+        }
+    })
 }

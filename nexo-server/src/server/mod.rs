@@ -3,6 +3,7 @@
 mod accept;
 mod callers;
 mod connection;
+mod preface;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -83,7 +84,9 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
-        Self::with_routes(config, table()).await
+        let role = config.role;
+        let table = table().into_iter().filter(|route| role.has(route.service()));
+        Self::with_routes(config, table.collect()).await
     }
 
     pub(crate) async fn with_routes(
@@ -116,6 +119,13 @@ impl Provider {
     /// From now on the server is ready. A second call changes nothing.
     pub fn provide(&self, database: Database, authenticator: Authenticator) {
         self.0.provide(database, authenticator, None, OidcProviders::default());
+    }
+
+    /// The same of a server whose [`HttpConfig::role`] is [`Role::Crm`](crate::Role::Crm): it logs
+    /// nobody in, and verifies tokens with the keys that the authentication
+    /// service publishes.
+    pub fn provide_crm(&self, database: Database) {
+        self.0.provide_crm(database);
     }
 
     /// The same, and the server sends mail.
@@ -170,6 +180,8 @@ impl BoundServer {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { listener, app, .. } = self;
         let mut connections = Connections::new(app.clone());
+        // Until the last request is answered.
+        let _watch = app.remotes().watch();
         {
             let accepting = accept_all(listener, &mut connections);
             let until_drained = async {

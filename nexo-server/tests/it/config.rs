@@ -75,6 +75,12 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_PUBLIC_URL", "crm.example.com", "a URL such as"),
         ("NEXO_PUBLIC_URL", "https://crm.example.com/#x", "a URL such as"),
         ("NEXO_OIDC_PROVIDERS", "/nowhere/providers.json", "a file that can be read"),
+        ("NEXO_ROLE", "queen", "gateway"),
+        ("NEXO_ROLE", "gateway", "AUTH_SERVICE_URL"),
+        ("NEXO_ROLE", "crm", "AUTH_SERVICE_URL"),
+        ("NEXO_ROLE", "auth", "DATABASE_URL"),
+        ("AUTH_SERVICE_URL", "https://auth.internal", "addresses such as"),
+        ("CRM_SERVICE_URL", "http://a:1,crm.internal:4002", "addresses such as"),
     ] {
         let output = nexo_server(&[], &[(variable, value)]);
         let text = String::from_utf8(output.stderr).unwrap();

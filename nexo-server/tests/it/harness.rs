@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use nexo_core::AuthConfig;
 use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, MailConfig, OidcProviders, Server};
+use nexo_server::{HttpConfig, MailConfig, OidcProviders, RemoteConfig, Role, Server};
 use serde_json::{Value, json};
 
+use crate::process::{deadline, pause};
 use crate::wire::{Reply, Wire};
 
 /// A running server; it ends with the test's runtime.
@@ -33,36 +34,30 @@ impl TestServer {
 
     pub(crate) async fn with(config: HttpConfig) -> Self {
         let database = TestDatabase::create().await;
-        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
-        let server = Server::bind(config, opened, authenticator).await.unwrap();
-        let address = server.local_addr();
-        tokio::spawn(server.run(std::future::pending()));
+        let address = serve(&database, config, SignIn::default()).await;
         Self { database, address }
     }
 
     /// One that sends its mail there.
     pub(crate) async fn with_mail(mail: MailConfig) -> Self {
         let database = TestDatabase::create().await;
-        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
-        let server = Server::listen(config).await.unwrap();
-        server.provider().provide_with_mail(opened, authenticator, mail);
-        let address = server.local_addr();
-        tokio::spawn(server.run(std::future::pending()));
+        let sign_in = SignIn { mail: Some(mail), ..SignIn::default() };
+        let address = serve(&database, HttpConfig::default(), sign_in).await;
         Self { database, address }
     }
 
     /// One whose users sign in through these.
     pub(crate) async fn with_sign_in(providers: OidcProviders) -> Self {
         let database = TestDatabase::create().await;
-        let address = serve_with_sign_in(&database, providers).await;
+        let sign_in = SignIn { providers, ..SignIn::default() };
+        let address = serve(&database, HttpConfig::default(), sign_in).await;
         Self { database, address }
     }
 
     /// Another one on the same database.
     pub(crate) async fn second(&self, providers: OidcProviders) -> SocketAddr {
-        serve_with_sign_in(&self.database, providers).await
+        let sign_in = SignIn { providers, ..SignIn::default() };
+        serve(&self.database, HttpConfig::default(), sign_in).await
     }
 
     pub(crate) async fn wire(&self) -> Wire {
@@ -106,14 +101,79 @@ impl TestServer {
     }
 }
 
-async fn serve_with_sign_in(database: &TestDatabase, providers: OidcProviders) -> SocketAddr {
-    let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+/// How users get in besides their passwords.
+#[derive(Default)]
+pub(crate) struct SignIn {
+    mail: Option<MailConfig>,
+    providers: OidcProviders,
+}
+
+/// With this set to `http` or `h2c`, what is tested is a gateway with an
+/// authentication and a CRM service behind it, and nothing else may be different.
+const SPLIT: &str = "NEXO_TEST_SPLIT";
+
+async fn serve(database: &TestDatabase, config: HttpConfig, sign_in: SignIn) -> SocketAddr {
+    match std::env::var(SPLIT) {
+        Ok(protocol) => serve_split(database, config, sign_in, &protocol).await,
+        Err(_) => serve_as(Role::All, database, config, sign_in).await,
+    }
+}
+
+/// A gateway and its services on one database, over `http` or `h2c`.
+async fn serve_split(
+    database: &TestDatabase,
+    config: HttpConfig,
+    sign_in: SignIn,
+    protocol: &str,
+) -> SocketAddr {
+    let url = |address: SocketAddr| vec![format!("{protocol}://{address}").parse().unwrap()];
+    let inside = HttpConfig {
+        trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        request_timeout: config.request_timeout,
+        body_timeout: config.body_timeout,
+        reply_memory: config.reply_memory,
+        ..HttpConfig::default()
+    };
+    let auth = url(serve_as(Role::Auth, database, inside.clone(), sign_in).await);
+    let remote = RemoteConfig { auth, ..RemoteConfig::default() };
+    let inside = HttpConfig { remote: remote.clone(), ..inside };
+    let crm = url(serve_as(Role::Crm, database, inside, SignIn::default()).await);
+    let remote = RemoteConfig { crm, ..remote };
+    let config = HttpConfig { remote, ..config };
+    let gateway = serve_as(Role::Gateway, database, config, SignIn::default()).await;
+    until_ready(gateway).await;
+    gateway
+}
+
+/// One process of a deployment.
+pub(crate) async fn serve_as(
+    role: Role,
+    database: &TestDatabase,
+    config: HttpConfig,
+    sign_in: SignIn,
+) -> SocketAddr {
+    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), role, ..config };
     let server = Server::listen(config).await.unwrap();
-    server.provider().provide_with_sign_in(opened, authenticator, None, providers);
+    let provider = server.provider();
+    match role {
+        Role::Gateway => {}
+        Role::Crm => provider.provide_crm(database.open().await),
+        Role::All | Role::Auth => {
+            let (opened, keys) = database.open_with_auth(AuthConfig::default()).await;
+            provider.provide_with_sign_in(opened, keys, sign_in.mail, sign_in.providers);
+        }
+    }
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));
     address
+}
+
+/// Waits until a server takes requests.
+pub(crate) async fn until_ready(address: SocketAddr) {
+    let deadline = deadline();
+    while Call::to(address, "GET", "/ready").send().await.status != 200 {
+        pause(deadline, "the server is ready").await;
+    }
 }
 
 /// Registers `name@example.com`.

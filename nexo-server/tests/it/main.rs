@@ -33,5 +33,6 @@ mod privacy;
 mod process;
 mod program;
 mod routes;
+mod split;
 mod tokens;
 mod wire;

@@ -109,20 +109,39 @@ impl Wire {
     async fn chunks(&mut self) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         loop {
-            let end = self.line_end().await?;
-            let size = std::str::from_utf8(&self.unread[..end]).expect("a size is text");
-            let size = usize::from_str_radix(size, 16).expect("a size is hexadecimal");
-            while self.unread.len() < end + 2 + size + 2 {
-                if !self.fill().await {
-                    return Err("closed within a chunk".to_owned());
-                }
-            }
-            body.extend_from_slice(&self.unread[end + 2..end + 2 + size]);
-            self.unread.drain(..end + 2 + size + 2);
-            if size == 0 {
+            let chunk = self.chunk().await?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend_from_slice(&chunk);
         }
+    }
+
+    /// The next chunk of a reply; the last one is empty.
+    pub(crate) async fn chunk(&mut self) -> Result<Vec<u8>, String> {
+        let end = self.line_end().await?;
+        let size = std::str::from_utf8(&self.unread[..end]).expect("a size is text");
+        let size = usize::from_str_radix(size, 16).expect("a size is hexadecimal");
+        while self.unread.len() < end + 2 + size + 2 {
+            if !self.fill().await {
+                return Err("closed within a chunk".to_owned());
+            }
+        }
+        let chunk = self.unread[end + 2..end + 2 + size].to_vec();
+        self.unread.drain(..end + 2 + size + 2);
+        Ok(chunk)
+    }
+
+    /// Waits for the head of a reply and passes it over; its first line.
+    pub(crate) async fn head(&mut self) -> String {
+        let end = loop {
+            match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                Some(end) => break end,
+                None => assert!(self.fill().await, "closed without a head"),
+            }
+        };
+        let head = String::from_utf8(self.unread.drain(..end + 4).collect()).expect("text");
+        head.lines().next().unwrap_or_default().to_owned()
     }
 
     async fn line_end(&mut self) -> Result<usize, String> {

@@ -1,0 +1,50 @@
+//! How long a request may take: as long as the server permits, or as long as a
+//! gateway in front still waits.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+
+use crate::config::HttpConfig;
+
+/// Milliseconds that a gateway waits for the answer. Only a trusted proxy's is
+/// believed: from others it would be a way to have work begun and given up.
+pub(crate) const X_REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+pub(super) fn limit(config: &HttpConfig, socket: SocketAddr, headers: &HeaderMap) -> Duration {
+    let most = config.request_timeout;
+    let Some(asked) = headers.get(X_REQUEST_TIMEOUT) else { return most };
+    if !config.trusts(socket.ip()) {
+        return most;
+    }
+    let asked = asked.to_str().ok().and_then(|asked| asked.parse().ok());
+    asked.map_or(most, |asked| Duration::from_millis(asked).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_gateway_may_shorten_the_time_and_nobody_else() {
+        let config = HttpConfig {
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..HttpConfig::default()
+        };
+        let limit = |socket: &str, asked: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_REQUEST_TIMEOUT, HeaderValue::from_static(asked));
+            let socket = SocketAddr::new(socket.parse().expect("an address"), 4711);
+            limit(&config, socket, &headers).as_millis()
+        };
+        assert_eq!(limit("10.0.0.1", "1500"), 1500);
+        assert_eq!(limit("10.0.0.1", "0"), 0);
+        assert_eq!(limit("203.0.113.9", "1500"), 30_000);
+        for odd in ["99999999", "-1", "soon", "1e3"] {
+            assert_eq!(limit("10.0.0.1", odd), 30_000, "{odd}");
+        }
+    }
+}
