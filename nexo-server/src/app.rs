@@ -14,6 +14,7 @@ use crate::gateway::ReplyMemory;
 use crate::mail::{MailConfig, Mailer, Mailing};
 use crate::oidc::{Oidc, OidcProviders};
 use crate::router::Router;
+use crate::traffic::Traffic;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct App {
     http: HttpConfig,
     router: Router,
     reply_memory: ReplyMemory,
+    traffic: Traffic,
     /// Empty until the database is open.
     services: OnceLock<Services>,
     /// What sends letters, until the server stops.
@@ -29,10 +31,18 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
+    pub(crate) fn new(http: HttpConfig, router: Router, traffic: Traffic) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Self { http, router, reply_memory, services, mailing: Default::default(), draining }
+        Self {
+            http,
+            router,
+            reply_memory,
+            traffic,
+            services,
+            mailing: Default::default(),
+            draining,
+        }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -45,6 +55,10 @@ impl App {
 
     pub(crate) fn reply_memory(&self) -> &ReplyMemory {
         &self.reply_memory
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The core, once it is there.

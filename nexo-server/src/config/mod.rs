@@ -4,12 +4,16 @@ mod command;
 mod database_url;
 mod http;
 mod print;
+mod redis_url;
 mod settings;
 mod smtp_url;
+mod traffic;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use redis_url::{ParseRedisUrlError, RedisUrl};
+pub use traffic::{OnRedisFailure, TrafficLimits};
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
@@ -17,4 +21,5 @@ pub(crate) use database_url::DatabaseUrl;
 pub(crate) use print::print;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;
+pub(crate) use values::duration;
 pub(crate) use wrong::{Refused, read};

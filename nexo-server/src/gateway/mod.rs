@@ -7,6 +7,7 @@ mod host;
 pub(crate) mod limits;
 mod panic_guard;
 mod peer;
+mod rate_limit;
 mod reply_body;
 mod reply_memory;
 mod request_id;
@@ -23,7 +24,8 @@ use crate::app::App;
 use crate::extract::{Call, Caller};
 use crate::failure::Outcome;
 use crate::respond::{self, Reply};
-use crate::routes::{Handler, Route};
+use crate::routes::{Handler, Limit, Route};
+use crate::traffic::{Place, Rates, Standing};
 
 use access_log::Entry;
 use reply_body::ReplyBody;
@@ -45,9 +47,9 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
     let peer = peer::address(app.http(), socket, &parts.headers);
-    let mut route = None;
+    let mut seen = Seen::default();
 
-    let stages = stages(app, &parts, body, Caller { ip: peer, request: &id }, &mut route);
+    let stages = stages(app, &parts, body, Caller { ip: peer, request: &id }, &mut seen);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(stages).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
@@ -64,12 +66,23 @@ pub(crate) async fn serve(
     // from a script why its call failed.
     request_id::stamp(&mut reply, &id);
     security_headers::apply(&mut reply);
+    if let Some(standing) = &seen.standing {
+        rate_limit::stamp(&mut reply, standing);
+    }
     cors::apply(app.http(), &parts, &mut reply);
     if app.is_draining() {
         respond::close(&mut reply);
     }
-    entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
-    reply.map(|body| ReplyBody::new(body, room, &id))
+    entry.write(&parts.method, seen.route, &reply, failure.as_ref(), &id, peer);
+    reply.map(|body| ReplyBody::new(body, room, seen.place, &id))
+}
+
+/// What the stages know of a request, also of one that they refuse.
+#[derive(Debug, Default)]
+struct Seen<'a> {
+    route: Option<&'a Route>,
+    place: Option<Place>,
+    standing: Option<Standing>,
 }
 
 /// One stage a line; the first failure ends it.
@@ -78,18 +91,28 @@ async fn stages<'a>(
     parts: &'a Parts,
     body: Incoming,
     caller: Caller<'a>,
-    route: &mut Option<&'a Route>,
+    seen: &mut Seen<'a>,
 ) -> Outcome<Reply> {
     limits::check(parts)?;
     host::check(parts)?;
-    let resource = app.router().resource(parts.uri.path())?;
-    if let Some(reply) = resource.options(&parts.method) {
+    let resource = app.router().resource(parts.uri.path());
+    // Preflights are the browser's doing, and cost nothing: nobody pays for them.
+    if let Ok(Some(reply)) = resource.as_ref().map(|found| found.options(&parts.method)) {
         return Ok(reply);
     }
-    let found = *route.insert(resource.route(&parts.method)?);
+    let found = resource.and_then(|resource| Ok((resource.route(&parts.method)?, resource)));
+    let limit = found.as_ref().map_or(Limit::Standard, |(route, _)| route.limit());
+    seen.place = app.traffic().enter(limit)?;
+    let rates = app.traffic().rates(limit, caller.ip);
+    let (found, resource) = match found {
+        Ok(found) => found,
+        // Who looks around for what there is pays for it.
+        Err(failure) => return rates.count(None, &mut seen.standing).await.and(Err(failure)),
+    };
+    seen.route = Some(found);
     limits::check_body(parts, found.max_body())?;
     let call = Call::new(parts, resource.into_params(), body, caller, app.http());
-    let answer = answer(app, found, parts, call);
+    let answer = answer(app, found, parts, call, rates, &mut seen.standing);
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.
         return answer.await;
@@ -102,14 +125,25 @@ async fn answer<'a>(
     route: &Route,
     parts: &'a Parts,
     call: Call<'a>,
+    rates: Rates<'a>,
+    standing: &mut Option<Standing>,
 ) -> Outcome<Reply> {
     match route.handler() {
-        Handler::Public(handler) => handler(app, call).await,
+        Handler::Public(handler) => {
+            rates.count(None, standing).await?;
+            handler(app, call).await
+        }
         Handler::Tenant(handler) => {
             let services = app.services()?;
             // Before the body is read: strangers are not worth a megabyte.
-            let scope = authenticate::scope(services, &parts.headers).await?;
-            let scope = scope.seen_from(call.peer());
+            // A flood is not even worth the check of a signature.
+            rates.refuse_known(standing)?;
+            let scope = match authenticate::scope(services, &parts.headers).await {
+                Ok(scope) => scope.seen_from(call.peer()),
+                // Of a stranger nothing is known but the address.
+                Err(failure) => return rates.count(None, standing).await.and(Err(failure)),
+            };
+            rates.count(Some(&scope), standing).await?;
             handler(services, scope, call).await
         }
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use nexo_core::AuthConfig;
 use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, MailConfig, OidcProviders, Server};
+use nexo_server::{HttpConfig, MailConfig, OidcProviders, Server, TrafficCounters, TrafficLimits};
 use serde_json::{Value, json};
 
 use crate::wire::{Reply, Wire};
@@ -31,22 +31,23 @@ impl TestServer {
         Self::with(HttpConfig::default()).await
     }
 
+    /// One with this configuration, but for the limits on traffic.
     pub(crate) async fn with(config: HttpConfig) -> Self {
+        Self::limited(HttpConfig { traffic: TrafficLimits::off(), ..config }).await.0
+    }
+
+    /// One with its limits, and what they do.
+    pub(crate) async fn limited(config: HttpConfig) -> (Self, TrafficCounters) {
         let database = TestDatabase::create().await;
-        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
-        let server = Server::bind(config, opened, authenticator).await.unwrap();
-        let address = server.local_addr();
-        tokio::spawn(server.run(std::future::pending()));
-        Self { database, address }
+        let (address, counters) = serve_limited(&database, config).await;
+        (Self { database, address }, counters)
     }
 
     /// One that sends its mail there.
     pub(crate) async fn with_mail(mail: MailConfig) -> Self {
         let database = TestDatabase::create().await;
         let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-        let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
-        let server = Server::listen(config).await.unwrap();
+        let server = Server::listen(config()).await.unwrap();
         server.provider().provide_with_mail(opened, authenticator, mail);
         let address = server.local_addr();
         tokio::spawn(server.run(std::future::pending()));
@@ -106,10 +107,32 @@ impl TestServer {
     }
 }
 
+/// A free port, and no limits: a test sends as much in a second as people do in a
+/// minute.
+pub(crate) fn config() -> HttpConfig {
+    HttpConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        traffic: TrafficLimits::off(),
+        ..HttpConfig::default()
+    }
+}
+
+/// A server with its limits on a database that others may be on, too.
+pub(crate) async fn serve_limited(
+    database: &TestDatabase,
+    config: HttpConfig,
+) -> (SocketAddr, TrafficCounters) {
+    let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..config };
+    let server = Server::bind(config, opened, authenticator).await.unwrap();
+    let (address, counters) = (server.local_addr(), server.traffic_counters());
+    tokio::spawn(server.run(std::future::pending()));
+    (address, counters)
+}
+
 async fn serve_with_sign_in(database: &TestDatabase, providers: OidcProviders) -> SocketAddr {
     let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
-    let server = Server::listen(config).await.unwrap();
+    let server = Server::listen(config()).await.unwrap();
     server.provider().provide_with_sign_in(opened, authenticator, None, providers);
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));
