@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{RedisUrl, values};
 use crate::traffic::Quota;
@@ -32,11 +32,11 @@ pub struct TrafficLimits {
 }
 
 /// What becomes of requests while Redis does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRedisFailure {
-    /// Served: each server counts for itself meanwhile
+    /// They are served, and each server counts for itself meanwhile.
     Open,
-    /// Refused as `unavailable`
+    /// They are refused as `unavailable`.
     Closed,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct TrafficArgs {
         long,
         env = "NEXO_RATE_LIMIT_ON_REDIS_FAILURE",
         value_name = "POLICY",
-        default_value = "open"
+        default_value = "open", value_parser = policy
     )]
     rate_limit_on_redis_failure: OnRedisFailure,
 
@@ -119,6 +119,14 @@ impl TrafficArgs {
             on_redis_failure: self.rate_limit_on_redis_failure,
             max_in_flight: self.max_in_flight.0.map(|Count(count)| count),
         }
+    }
+}
+
+fn policy(text: &str) -> Result<OnRedisFailure, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "open" => Ok(OnRedisFailure::Open),
+        "closed" => Ok(OnRedisFailure::Closed),
+        _ => Err("expected open or closed".to_owned()),
     }
 }
 

@@ -60,11 +60,14 @@ impl Memory {
     pub(super) fn take(&self, takes: &[Take]) -> Option<Verdict> {
         let now = Now::at(self.started.elapsed());
         let mut tightest: Option<Standing> = None;
-        for (at, take) in takes.iter().enumerate() {
+        // From the narrowest to the address, so that what was counted for a moment and
+        // given back is never an address's: others share that, and would be refused
+        // meanwhile.
+        for (at, take) in takes.iter().enumerate().rev() {
             let (passes, left) = self.shard(&take.key).take(now, take);
             let standing = standing(take, left);
             if !passes {
-                self.give_back(now, &takes[..at]);
+                self.give_back(now, &takes[at + 1..]);
                 return Some(Verdict { passes: false, standing });
             }
             tightest = Some(tightest.map_or(standing, |known| known.tighter(standing)));

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -42,16 +43,44 @@ pub(crate) struct Redis {
     program: PathBuf,
     child: Child,
     folder: TempDir,
+    port: Option<u16>,
 }
 
 impl Redis {
     pub(crate) async fn start() -> Option<Self> {
         let program = installed("redis-server")?;
         let folder = tempfile::tempdir().unwrap();
-        let child = spawn(&program, folder.path());
-        let redis = Self { program, child, folder };
+        let child = spawn(&program, folder.path(), None);
+        let redis = Self { program, child, folder, port: None };
         redis.listens().await;
         Some(redis)
+    }
+
+    /// One that is also called over TLS, under [`url_of_tls`](Self::url_of_tls).
+    pub(crate) async fn with_tls() -> Option<Self> {
+        let (program, openssl) = (installed("redis-server")?, installed("openssl")?);
+        let folder = tempfile::tempdir().unwrap();
+        let mut make = Command::new(openssl);
+        make.args("req -x509 -nodes -days 2 -newkey rsa:2048 -subj /CN=localhost".split(' '))
+            .args(["-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .args(["-keyout", "key.pem", "-out", "certificate.pem"]);
+        assert!(make.current_dir(folder.path()).output().unwrap().status.success());
+        // Taken by nobody a moment ago.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = spawn(&program, folder.path(), Some(port));
+        let redis = Self { program, child, folder, port: Some(port) };
+        redis.listens().await;
+        Some(redis)
+    }
+
+    pub(crate) fn url_of_tls(&self) -> String {
+        format!("rediss://localhost:{}", self.port.unwrap())
+    }
+
+    /// Its certificate, which is its own authority.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
     }
 
     pub(crate) fn url(&self) -> String {
@@ -82,7 +111,7 @@ impl Redis {
 
     /// Starts it again, empty.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(&self.program, self.folder.path());
+        self.child = spawn(&self.program, self.folder.path(), self.port);
         self.listens().await;
     }
 
@@ -113,8 +142,15 @@ fn socket(folder: &Path) -> PathBuf {
     folder.join("redis.sock")
 }
 
-fn spawn(program: &Path, folder: &Path) -> Child {
-    Command::new(program)
+fn spawn(program: &Path, folder: &Path, tls_port: Option<u16>) -> Child {
+    let mut command = Command::new(program);
+    if let Some(port) = tls_port {
+        command.args(["--bind", "127.0.0.1", "--tls-port", &port.to_string()]);
+        command.args(["--tls-cert-file", "certificate.pem", "--tls-key-file", "key.pem"]);
+        command.args(["--tls-auth-clients", "no"]);
+    }
+    command
+        .current_dir(folder)
         .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
         .arg("--unixsocket")
         .arg(socket(folder))

@@ -1,5 +1,6 @@
 //! Rates that several servers count together, in a Redis of the test's own.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nexo_server::{HttpConfig, OnRedisFailure, RateLimitKind, TrafficCounters, TrafficLimits};
@@ -7,7 +8,7 @@ use nexo_server::{HttpConfig, OnRedisFailure, RateLimitKind, TrafficCounters, Tr
 use crate::component::Redis;
 use crate::harness::{Call, TestServer, serve_limited};
 use crate::process::eventually;
-use crate::program::Program;
+use crate::program::{Program, command};
 use crate::rate_limits::{PUBLIC, flood, number, passed, quota};
 
 /// Counts there, and is more patient than servers are: these tests share a machine.
@@ -205,4 +206,31 @@ async fn a_redis_that_comes_and_goes_is_told_of_once() {
     let log = program.stop();
     assert_eq!(log.matches("Redis does not count requests").count(), 2, "{log}");
     assert_eq!(log.matches("Redis is back").count(), 2, "{log}");
+}
+
+#[tokio::test]
+async fn redis_is_called_over_tls_and_its_certificate_verified() {
+    let Some(redis) = Redis::with_tls().await else { return };
+    let url = redis.url_of_tls();
+    let start = |trusted: Option<PathBuf>| {
+        let args = ["--redis-url", &url, "--rate-limit", "100/60s", "--redis-timeout", "30s"];
+        let mut command = command(&["--ephemeral"]);
+        command.args(args).env_remove("SSL_CERT_DIR").env_remove("SSL_CERT_FILE");
+        if let Some(file) = trusted {
+            command.env("SSL_CERT_FILE", file);
+        }
+        Program::spawn(command).listening()
+    };
+    let program = start(Some(redis.certificate()));
+    assert_eq!(program.get(PUBLIC).send().await.status, 200);
+    assert_eq!(redis.ask(&["KEYS", "nexo:rate:ip:*"]).lines().count(), 1);
+    let log = program.stop();
+    assert!(!log.contains("Redis does not count requests"), "{log}");
+
+    redis.ask(&["FLUSHALL"]);
+    let program = start(None);
+    assert_eq!(program.get(PUBLIC).send().await.status, 200);
+    let log = program.stop();
+    assert!(log.contains("Redis does not count requests"), "{log}");
+    assert_eq!(redis.ask(&["DBSIZE"]).trim(), "0");
 }

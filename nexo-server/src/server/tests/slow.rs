@@ -1,6 +1,6 @@
-//! Many who are slow on purpose, as slowhttptest is: 200 connections whose heads, whose
-//! bodies, or whose reading takes for ever, each with a byte now and then so that it
-//! never stands still. They are all closed, and everybody else is served meanwhile.
+//! H2: many who are slow on purpose, as slowhttptest is: 200 connections whose heads,
+//! whose bodies, or whose reading takes for ever, each with a byte now and then so that
+//! it never stands still. They are all closed, and everybody else is served meanwhile.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,8 +41,8 @@ fn routes() -> Vec<Route> {
 }
 
 /// Sends a head or a body byte by byte for as long as the server lets it.
-async fn drip(mut stream: TcpStream, begins: &str, goes_on: &[u8]) {
-    stream.write_all(begins.as_bytes()).await.expect("the server reads");
+async fn drip(mut stream: TcpStream, begins: impl AsRef<str>, goes_on: &[u8]) {
+    stream.write_all(begins.as_ref().as_bytes()).await.expect("the server reads");
     let (mut read, mut write) = stream.into_split();
     let mut ticks = interval(DRIP);
     let sending = async {
@@ -79,11 +79,11 @@ async fn sip(mut stream: TcpStream) {
 }
 
 /// Lets 200 of them loose, and calls until the last one is closed.
-async fn h2_all_are_closed_and_others_served<F>(attack: impl Fn(TcpStream) -> F)
+async fn h2_all_are_closed_and_others_served<F>(config: HttpConfig, attack: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = ()>,
 {
-    let server = Running::start(config(), routes()).await;
+    let server = Running::start(config, routes()).await;
     let open = AtomicUsize::new(ATTACKERS);
     let attacks = join_all((0..ATTACKERS).map(|_| async {
         let stream = TcpStream::connect(server.address).await.expect("the server accepts");
@@ -108,7 +108,7 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_slow_heads_are_closed() {
-    h2_all_are_closed_and_others_served(|stream| {
+    h2_all_are_closed_and_others_served(config(), |stream| {
         drip(stream, "GET / HTTP/1.1\r\nhost: nexo.test\r\n", b"x-slow: a\r\n")
     })
     .await;
@@ -118,17 +118,31 @@ async fn h2_slow_heads_are_closed() {
 async fn h2_slow_bodies_are_closed() {
     let head = "POST /echo HTTP/1.1\r\nhost: nexo.test\r\ncontent-type: application/json\r\n";
     let length = format!("{head}content-length: 100000\r\n\r\n");
-    h2_all_are_closed_and_others_served(|stream| drip(stream, &length, b" ")).await;
+    h2_all_are_closed_and_others_served(config(), |stream| drip(stream, &length, b" ")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_slow_chunks_are_closed() {
     let head = "POST /echo HTTP/1.1\r\nhost: nexo.test\r\ncontent-type: application/json\r\n";
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
-    h2_all_are_closed_and_others_served(|stream| drip(stream, &chunked, b"1\r\n \r\n")).await;
+    h2_all_are_closed_and_others_served(config(), |stream| drip(stream, &chunked, b"1\r\n \r\n"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_slow_readers_are_closed() {
-    h2_all_are_closed_and_others_served(sip).await;
+    h2_all_are_closed_and_others_served(config(), sip).await;
+}
+
+/// The reply does not wait for them, and the connection does not either.
+#[tokio::test(flavor = "multi_thread")]
+async fn h2_slow_bodies_that_nobody_asked_for_are_closed() {
+    let head = "GET / HTTP/1.1\r\nhost: nexo.test\r\ncontent-length: 100000\r\n\r\n";
+    h2_all_are_closed_and_others_served(config(), |stream| drip(stream, head, b" ")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h2_idle_connections_are_closed() {
+    let config = HttpConfig { idle_timeout: ALLOWED, ..config() };
+    h2_all_are_closed_and_others_served(config, |stream| drip(stream, get("/"), b"")).await;
 }
