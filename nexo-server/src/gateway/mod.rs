@@ -101,12 +101,13 @@ async fn stages<'a>(
         return Ok(reply);
     }
     let found = resource.and_then(|resource| Ok((resource.route(&parts.method)?, resource)));
+    // What was refused above costs nothing and ends its connection; from here on
+    // there is work, or somebody who looks around for some.
     let limit = found.as_ref().map_or(Limit::Standard, |(route, _)| route.limit());
     seen.place = app.traffic().enter(limit)?;
     let rates = app.traffic().rates(limit, caller.ip);
     let (found, resource) = match found {
         Ok(found) => found,
-        // Who looks around for what there is pays for it.
         Err(failure) => return rates.count(None, &mut seen.standing).await.and(Err(failure)),
     };
     seen.route = Some(found);

@@ -29,6 +29,7 @@ mod log;
 mod mail;
 mod matrix;
 mod oidc;
+mod overload;
 mod people;
 mod privacy;
 mod process;

@@ -112,6 +112,41 @@ async fn users_have_one_quota_on_two_servers() {
     assert!(!keys.contains(&ada.id.replace('-', "")), "{keys}");
 }
 
+/// How often a script was run there.
+fn scripts(redis: &Redis) -> u64 {
+    let told = redis.ask(&["INFO", "commandstats"]);
+    let calls = told.split("cmdstat_evalsha:calls=").nth(1).unwrap_or("0");
+    calls.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_costs_one_round_trip_and_a_flood_none() {
+    let Some(redis) = Redis::start().await else { return };
+    let traffic = TrafficLimits {
+        per_user: quota("600/60s"),
+        credentials_per_ip: quota("20/60s"),
+        ..shared(&redis, "10/60s")
+    };
+    let (server, counters) = TestServer::limited(config(traffic)).await;
+    let before = scripts(&redis);
+    let ada = server.register("ada").await;
+    assert_eq!(scripts(&redis), before + 1, "two quotas: address and credentials");
+    assert_eq!(server.get("/api/clients").by(&ada).send().await.status, 200);
+    assert_eq!(scripts(&redis), before + 2, "two quotas: address and user");
+    for path in ["/health", "/ready", "/.well-known/jwks.json"] {
+        assert_eq!(server.get(path).send().await.status, 200);
+    }
+    assert_eq!(scripts(&redis), before + 2, "no quota at all");
+
+    while server.get(PUBLIC).send().await.status == 200 {}
+    let refused = scripts(&redis);
+    assert_eq!(refused, before + 11);
+    for path in [PUBLIC, "/api/clients", "/nothing"].repeat(10) {
+        assert_eq!(server.get(path).by(&ada).send().await.status, 429);
+    }
+    assert_eq!((scripts(&redis), counters.limited(RateLimitKind::Ip)), (refused, 31));
+}
+
 #[tokio::test]
 async fn without_its_redis_an_open_server_counts_for_itself() {
     let Some(mut redis) = Redis::start().await else { return };
