@@ -420,7 +420,7 @@ impl Route {
     }
 
     /// Takes a file of up to so many bytes.
-    fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
+    pub(crate) fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
         self.upload = Some(Upload { most, example });
         self
     }

@@ -4,7 +4,7 @@
 //! bucket (GCRA) either no burst or, within one window, more than the quota. A
 //! log of times does neither: there is no window of the quota's length, wherever
 //! it begins, in which more than the quota passed, and no request is refused that
-//! would have fitted. It costs four bytes for each request that passed within the
+//! would have fitted, to the millisecond. It costs four bytes for each request that passed within the
 //! window; refusals are not written down, so that nobody can make it grow, and
 //! waiting for as long as one was told is always enough.
 
@@ -57,7 +57,8 @@ impl Log {
         // never makes a window shorter.
         if passes {
             self.times.push_back(now.written());
-            self.newest = now.after;
+            // Somebody who looked at the clock a little later may have been first.
+            self.newest = self.newest.max(now.after);
         }
         (passes, self.left(now, quota))
     }
@@ -85,7 +86,7 @@ impl Log {
     }
 
     fn forget(&mut self, now: Now, window: Duration) {
-        let window = window.as_millis() as u64;
+        let window = Now::at(window).after;
         if now.before.saturating_sub(self.newest) >= window {
             self.times.clear();
         }

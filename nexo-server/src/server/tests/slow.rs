@@ -37,7 +37,13 @@ fn routes() -> Vec<Route> {
             async move { call.json::<serde_json::Value>().await.map(|_| respond::no_content()) },
         )
     });
-    vec![echo, file()]
+    let upload = public(Method::PUT, "/upload", |_, mut call| {
+        Box::pin(async move {
+            while call.piece().await?.is_some() {}
+            Ok(respond::no_content())
+        })
+    });
+    vec![echo, file(), upload.upload(u64::MAX, b"")]
 }
 
 /// Sends a head or a body byte by byte for as long as the server lets it.
@@ -132,6 +138,14 @@ async fn h2_slow_chunks_are_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_slow_readers_are_closed() {
     h2_all_are_closed_and_others_served(config(), sip).await;
+}
+
+/// A file has no time in which it must arrive, but each of its pieces has: that is the
+/// rate below which nobody stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn h2_slow_uploads_are_closed() {
+    let head = "PUT /upload HTTP/1.1\r\nhost: nexo.test\r\ncontent-length: 1000000000\r\n\r\n";
+    h2_all_are_closed_and_others_served(config(), |stream| drip(stream, head, b" ")).await;
 }
 
 /// The reply does not wait for them, and the connection does not either.
