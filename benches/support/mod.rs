@@ -10,7 +10,7 @@ use nexo_core::cluster::{Binaries, Cluster, ClusterOptions, EphemeralDir};
 use nexo_core::testing::credentials;
 use nexo_core::tokio_postgres::{Client, NoTls};
 use nexo_core::{AuthConfig, Database, DatabaseConfig};
-use nexo_server::{HttpConfig, Server};
+use nexo_server::{HttpConfig, Server, TrafficLimits};
 
 /// A real server on a free port, over a PostgreSQL with its durable defaults:
 /// what is written here is on the disk when the answer comes.
@@ -33,7 +33,8 @@ impl Bench {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // So that a bench can come from as many networks as it needs.
         let trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
-        let config = HttpConfig { listen, trusted_proxies, ..HttpConfig::default() };
+        let traffic = TrafficLimits::off();
+        let config = HttpConfig { listen, trusted_proxies, traffic, ..HttpConfig::default() };
         let server = Server::bind(config, database, authenticator).await.expect("a free port");
         let url = format!("http://{}", server.local_addr());
         tokio::spawn(server.run(pending()));

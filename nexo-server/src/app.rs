@@ -15,6 +15,7 @@ use crate::mail::{MailConfig, Mailer, Mailing};
 use crate::oidc::{Oidc, OidcProviders};
 use crate::remote::{PublishedKeys, Remotes, Upstream};
 use crate::router::Router;
+use crate::traffic::Traffic;
 
 /// The server's state: how it speaks HTTP, and whom it asks.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct App {
     http: HttpConfig,
     router: Router,
     reply_memory: ReplyMemory,
+    traffic: Traffic,
     /// Empty until the database is open.
     services: OnceLock<Services>,
     /// Those who answer for it.
@@ -32,11 +34,11 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
+    pub(crate) fn new(http: HttpConfig, router: Router, traffic: Traffic) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
         let (remotes, mailing) = (Remotes::new(&http.remote), Default::default());
-        Self { http, router, reply_memory, services, remotes, mailing, draining }
+        Self { http, router, reply_memory, traffic, services, remotes, mailing, draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -49,6 +51,10 @@ impl App {
 
     pub(crate) fn reply_memory(&self) -> &ReplyMemory {
         &self.reply_memory
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(crate) fn remotes(&self) -> &Remotes {

@@ -81,6 +81,12 @@ impl Failure {
         failure
     }
 
+    /// The same, and when it makes sense to try again.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
     pub(crate) fn code(&self) -> ErrorCode {
         self.0.code
     }

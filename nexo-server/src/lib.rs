@@ -37,13 +37,16 @@ pub mod routes;
 mod run;
 mod server;
 mod signals;
+mod traffic;
 
 pub use config::{
-    HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError, ParseServiceUrlError,
-    RemoteConfig, Role, Service, ServiceUrl,
+    HttpConfig, Network, OnRedisFailure, Origin, ParseNetworkError, ParseOriginError,
+    ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role, Service, ServiceUrl,
+    TrafficLimits,
 };
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;
 pub use run::run;
 pub use server::{BoundServer, Drained, Provider, Server, ServerError};
+pub use traffic::{ParseQuotaError, Quota, RateLimitKind, TrafficCounters};

@@ -38,47 +38,59 @@ pub fn table() -> Vec<Route> {
 /// What each process says of itself.
 fn process() -> Vec<Route> {
     vec![
-        public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
-        public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
+        public(Method::GET, "/health", |app, _| Box::pin(health::health(app)))
+            .limited(Limit::Exempt),
+        public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))).limited(Limit::Exempt),
     ]
 }
 
 /// Users, sessions, roles and keys.
 fn auth() -> Vec<Route> {
     let mut table = vec![
-        public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app))),
+        public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app)))
+            .limited(Limit::Exempt),
         public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call)))
-            .example(examples::register),
+            .example(examples::register)
+            .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/login", |app, call| Box::pin(auth::login(app, call)))
-            .example(examples::login),
+            .example(examples::login)
+            .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call)))
-            .example(examples::refresh),
+            .example(examples::refresh)
+            .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/invitations/accept", |app, call| {
             Box::pin(auth::accept_invitation(app, call))
         })
-        .example(examples::accept_invitation),
+        .example(examples::accept_invitation)
+        .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/password/forgot", |app, call| {
             Box::pin(auth::forgot_password(app, call))
         })
-        .example(examples::forgot_password),
+        .example(examples::forgot_password)
+        .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/password/reset", |app, call| {
             Box::pin(auth::reset_password(app, call))
         })
-        .example(examples::reset_password),
+        .example(examples::reset_password)
+        .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/email/verify", |app, call| {
             Box::pin(auth::verify_email(app, call))
         })
-        .example(examples::verify_email),
+        .example(examples::verify_email)
+        .limited(Limit::Credentials),
         public(Method::GET, "/api/auth/oidc", |app, _| Box::pin(oidc::providers(app))),
         public(Method::POST, "/api/auth/oidc/start", |app, call| Box::pin(oidc::start(app, call)))
-            .example(examples::start_sign_in),
+            .example(examples::start_sign_in)
+            .limited(Limit::Credentials),
         public(Method::POST, "/api/auth/oidc/finish", |app, call| {
             Box::pin(oidc::finish(app, call))
         })
-        .example(examples::finish_sign_in),
+        .example(examples::finish_sign_in)
+        .limited(Limit::Credentials),
         tenant(Method::POST, "/api/auth/email/verification", |to, scope, _| {
             Box::pin(auth::mail_verification(to, scope))
-        }),
+        })
+        .limited(Limit::Credentials),
         tenant(Method::GET, "/api/auth/accounts", |to, scope, _| {
             Box::pin(auth::accounts(to, scope))
         }),
@@ -99,14 +111,16 @@ fn auth() -> Vec<Route> {
         tenant(Method::DELETE, "/api/auth/profile", |to, scope, call| {
             Box::pin(privacy::delete_user(to, scope, call))
         })
-        .example(examples::delete_user),
+        .example(examples::delete_user)
+        .limited(Limit::Credentials),
         tenant(Method::GET, "/api/auth/profile/personal-data", |to, scope, _| {
             Box::pin(privacy::user(to, scope))
         }),
         tenant(Method::POST, "/api/auth/password", |to, scope, call| {
             Box::pin(auth::change_password(to, scope, call))
         })
-        .example(examples::password),
+        .example(examples::password)
+        .limited(Limit::Credentials),
     ];
     table.extend(second_factor());
     table.extend(identities());
@@ -208,19 +222,23 @@ fn second_factor() -> [Route; 5] {
         tenant(Method::POST, PATH, |to, scope, call| {
             Box::pin(second_factor::set_up(to, scope, call))
         })
-        .example(examples::set_up_second_factor),
+        .example(examples::set_up_second_factor)
+        .limited(Limit::Credentials),
         tenant(Method::POST, format!("{PATH}/confirm"), |to, scope, call| {
             Box::pin(second_factor::confirm(to, scope, call))
         })
-        .example(examples::confirm_second_factor),
+        .example(examples::confirm_second_factor)
+        .limited(Limit::Credentials),
         tenant(Method::POST, format!("{PATH}/recovery-codes"), |to, scope, call| {
             Box::pin(second_factor::recovery_codes(to, scope, call))
         })
-        .example(examples::second_factor_proof),
+        .example(examples::second_factor_proof)
+        .limited(Limit::Credentials),
         tenant(Method::POST, format!("{PATH}/remove"), |to, scope, call| {
             Box::pin(second_factor::remove(to, scope, call))
         })
-        .example(examples::second_factor_proof),
+        .example(examples::second_factor_proof)
+        .limited(Limit::Credentials),
     ]
 }
 
@@ -230,7 +248,8 @@ fn identities() -> [Route; 4] {
     [
         tenant(Method::GET, PATH, |to, scope, _| Box::pin(oidc::identities(to, scope))),
         tenant(Method::POST, PATH, |to, scope, call| Box::pin(oidc::link(to, scope, call)))
-            .example(examples::link_identity),
+            .example(examples::link_identity)
+            .limited(Limit::Credentials),
         tenant(Method::POST, format!("{PATH}/start"), |to, scope, call| {
             Box::pin(oidc::start_link(to, scope, call))
         })
@@ -367,6 +386,7 @@ pub struct Route {
     example: Option<fn(u32) -> Value>,
     upload: Option<Upload>,
     service: Service,
+    limit: Limit,
 }
 
 impl Route {
@@ -415,6 +435,17 @@ impl Route {
         self
     }
 
+    /// How often it may be called.
+    #[must_use]
+    pub fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    pub(crate) fn limited(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// A file that the route accepts, if its body is one, read piece by piece.
     #[must_use]
     pub fn example_file(&self) -> Option<&'static [u8]> {
@@ -422,7 +453,7 @@ impl Route {
     }
 
     /// Takes a file of up to so many bytes.
-    fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
+    pub(crate) fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
         self.upload = Some(Upload { most, example });
         self
     }
@@ -456,6 +487,20 @@ pub enum Access {
     Tenant,
 }
 
+/// How often a route may be called, and whether its requests are counted among
+/// those in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// As often as any other.
+    Standard,
+    /// Seldom: it takes a password, a code or a token that could be guessed, hashes
+    /// for a long time, or sends mail.
+    Credentials,
+    /// As often as one likes, also when the server is overloaded: what machines ask
+    /// to know how it is, and keys that they look up.
+    Exempt,
+}
+
 type Answer<'a> = Pin<Box<dyn Future<Output = Outcome<Reply>> + Send + 'a>>;
 pub(crate) type PublicHandler = for<'a> fn(&'a App, Call<'a>) -> Answer<'a>;
 pub(crate) type TenantHandler = for<'a> fn(&'a Services, TenantScope, Call<'a>) -> Answer<'a>;
@@ -480,6 +525,7 @@ pub(crate) fn public(
         example: None,
         upload: None,
         service: Service::Process,
+        limit: Limit::Standard,
     }
 }
 
@@ -491,5 +537,6 @@ fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHan
         example: None,
         upload: None,
         service: Service::Process,
+        limit: Limit::Standard,
     }
 }

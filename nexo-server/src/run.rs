@@ -146,8 +146,7 @@ fn announce(settings: &Settings, address: SocketAddr, database: &str) {
     let role = settings.split.role;
     tracing::info!(%address, ?role, database, "listening");
     // The way in alone is for people.
-    let is_entry = matches!(role, Role::All | Role::Gateway);
-    if settings.log_format == LogFormat::Pretty && is_entry {
+    if settings.log_format == LogFormat::Pretty && role.is_entry() {
         print(&banner::text(address, database));
     }
 }

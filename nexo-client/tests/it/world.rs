@@ -7,7 +7,7 @@ use nexo_client::model::{Id, RegisterRequest, User};
 use nexo_client::{Nexo, Session};
 use nexo_core::testing::TestDatabase;
 use nexo_core::{AuthConfig, Authenticator};
-use nexo_server::{HttpConfig, OidcProviders, Server};
+use nexo_server::{HttpConfig, OidcProviders, Server, TrafficLimits};
 
 use crate::proxy::Proxy;
 
@@ -24,9 +24,7 @@ impl World {
     pub(crate) async fn start() -> Self {
         let test_database = TestDatabase::create().await;
         let (database, auth) = test_database.open_with_auth(AuthConfig::default()).await;
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let config = HttpConfig { listen, ..HttpConfig::default() };
-        let server = Server::bind(config, database, auth.clone()).await.unwrap();
+        let server = Server::bind(config(), database, auth.clone()).await.unwrap();
         let proxy = Proxy::start(server.local_addr()).await;
         tokio::spawn(server.run(pending()));
         Self { proxy, authenticator: auth, _database: test_database }
@@ -36,8 +34,7 @@ impl World {
     pub(crate) async fn with_sign_in(provider: &serde_json::Value) -> Self {
         let test_database = TestDatabase::create().await;
         let (database, auth) = test_database.open_with_auth(AuthConfig::default()).await;
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::listen(HttpConfig { listen, ..HttpConfig::default() }).await.unwrap();
+        let server = Server::listen(config()).await.unwrap();
         let providers = serde_json::json!([provider]).to_string();
         let providers = OidcProviders::from_json(&providers).unwrap();
         server.provider().provide_with_sign_in(database, auth.clone(), None, providers);
@@ -72,6 +69,13 @@ impl World {
         tokens.expires_in = 0;
         tokens.into()
     }
+}
+
+/// A free port, and no limits: a test sends as much in a second as people do in a
+/// minute.
+fn config() -> HttpConfig {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    HttpConfig { listen, traffic: TrafficLimits::off(), ..HttpConfig::default() }
 }
 
 /// A registration with an address that nobody has.

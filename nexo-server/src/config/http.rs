@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin, RemoteConfig, Role};
+use super::{Network, Origin, RemoteConfig, Role, TrafficLimits};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
@@ -47,6 +47,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<Origin>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// How often requests may come, and how many at a time.
+    pub traffic: TrafficLimits,
 }
 
 impl HttpConfig {
@@ -75,6 +77,7 @@ impl Default for HttpConfig {
             drain_timeout: Duration::from_secs(30),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            traffic: TrafficLimits::default(),
         }
     }
 }

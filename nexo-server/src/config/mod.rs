@@ -4,15 +4,19 @@ mod command;
 mod database_url;
 mod http;
 mod print;
+mod redis_url;
 mod role;
 mod settings;
 mod smtp_url;
 mod split;
+mod traffic;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use redis_url::{ParseRedisUrlError, RedisUrl};
 pub use role::{ParseServiceUrlError, RemoteConfig, Role, Service, ServiceUrl};
+pub use traffic::{OnRedisFailure, TrafficLimits};
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
@@ -21,4 +25,5 @@ pub(crate) use print::print;
 pub(crate) use role::Protocol;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;
+pub(crate) use values::duration;
 pub(crate) use wrong::{Refused, read};

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use super::wrong::variable;
-use super::{Cli, DatabaseUrl, SmtpUrl};
+use super::{Cli, DatabaseUrl, RedisUrl, SmtpUrl};
 use crate::embedded::default_data_dir;
 
 /// One line a setting: `NAME = value  # source; meaning`.
@@ -42,6 +42,9 @@ fn value(arg: &Arg, matches: &ArgMatches) -> (String, String) {
         return (url.to_string(), source);
     }
     if let Ok(Some(url)) = matches.try_get_one::<SmtpUrl>(id) {
+        return (url.to_string(), source);
+    }
+    if let Ok(Some(url)) = matches.try_get_one::<RedisUrl>(id) {
         return (url.to_string(), source);
     }
     let raw: Vec<_> =

@@ -32,6 +32,11 @@ impl Role {
         }
     }
 
+    /// Whether callers from outside come here.
+    pub(crate) fn is_entry(self) -> bool {
+        matches!(self, Self::All | Self::Gateway)
+    }
+
     /// Whether it has the routes of a service at all.
     pub(crate) fn has(self, service: Service) -> bool {
         self == Self::Gateway || self.answers(service)

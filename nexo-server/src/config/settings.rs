@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
 use super::split::SplitSettings;
+use super::traffic::TrafficArgs;
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
@@ -167,6 +168,9 @@ pub(crate) struct Settings {
     )]
     pub(crate) max_connections_per_ip: usize,
 
+    #[command(flatten)]
+    pub(crate) traffic: TrafficArgs,
+
     /// Time for the head of a request to arrive
     #[arg(
         long, env = "NEXO_HEADER_TIMEOUT", value_name = "DURATION", default_value = "10s",
@@ -238,6 +242,7 @@ impl Settings {
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
+            traffic: self.traffic.limits(),
             ..HttpConfig::default()
         }
     }

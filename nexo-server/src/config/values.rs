@@ -103,7 +103,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 }
 
 /// A number with a unit: `500ms`, `30s`, `5m`, `1h`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let in_unit = |number: u64| match unit {

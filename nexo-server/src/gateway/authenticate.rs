@@ -17,17 +17,18 @@ pub(super) async fn scope(services: &Services, headers: &HeaderMap) -> Outcome<T
     services.verify(token(headers)?).await
 }
 
-/// Refuses what another process need not be asked about. That one verifies the
+/// Refuses what another process need not be asked about, and tells whose token it
+/// is if that can be known. That one verifies the
 /// token again: nothing that a gateway found out is believed.
-pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Outcome<()> {
+pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Outcome<Option<TenantScope>> {
     let token = token(headers)?;
     // Only a database can tell whether an API key is one.
-    if !TokenVerifier::is_api_key(token) {
-        let keys = app.remotes().keys();
-        let keys = keys.ok_or_else(|| Failure::of(ErrorCode::Unavailable))?;
-        keys.verify(token).await?;
+    if TokenVerifier::is_api_key(token) {
+        return Ok(None);
     }
-    Ok(())
+    let keys = app.remotes().keys();
+    let keys = keys.ok_or_else(|| Failure::of(ErrorCode::Unavailable))?;
+    keys.verify(token).await.map(Some)
 }
 
 fn token(headers: &HeaderMap) -> Outcome<&str> {

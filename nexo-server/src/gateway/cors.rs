@@ -18,7 +18,8 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id",
 );
 const REPLY_HEADERS: HeaderValue = HeaderValue::from_static(
-    "allow, etag, idempotency-replayed, location, retry-after, x-request-id",
+    "allow, etag, idempotency-replayed, location, ratelimit-limit, ratelimit-remaining, \
+     ratelimit-reset, retry-after, x-request-id",
 );
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 

@@ -8,6 +8,7 @@ mod host;
 pub(crate) mod limits;
 mod panic_guard;
 mod peer;
+mod rate_limit;
 mod reply_body;
 mod reply_memory;
 mod request_id;
@@ -25,7 +26,8 @@ use crate::extract::{Call, Caller};
 use crate::failure::Outcome;
 use crate::remote;
 use crate::respond::{self, Reply};
-use crate::routes::{Access, Handler, Route};
+use crate::routes::{Access, Handler, Limit, Route};
+use crate::traffic::{Place, Rates, Standing};
 
 use access_log::Entry;
 pub(crate) use deadline::X_REQUEST_TIMEOUT;
@@ -48,11 +50,11 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
     let peer = peer::address(app.http(), socket, &parts.headers);
-    let mut route = None;
+    let mut seen = Seen::default();
 
     let limit = deadline::limit(app.http(), socket, &parts.headers);
     let caller = Caller { ip: peer, request: &id, limit };
-    let stages = stages(app, &parts, body, caller, &mut route);
+    let stages = stages(app, &parts, body, caller, &mut seen);
     // Outermost, so that no stage can take the connection down with it.
     let outcome = panic_guard::hold(stages).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
@@ -69,13 +71,24 @@ pub(crate) async fn serve(
     // from a script why its call failed.
     request_id::stamp(&mut reply, &id);
     security_headers::apply(&mut reply);
+    if let Some(standing) = &seen.standing {
+        rate_limit::stamp(&mut reply, standing);
+    }
     cors::apply(app.http(), &parts, &mut reply);
     // HTTP/2 has its own word for it.
     if app.is_draining() && parts.version < Version::HTTP_2 {
         respond::close(&mut reply);
     }
-    entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
-    reply.map(|body| ReplyBody::new(body, room, &id))
+    entry.write(&parts.method, seen.route, &reply, failure.as_ref(), &id, peer);
+    reply.map(|body| ReplyBody::new(body, room, seen.place, &id))
+}
+
+/// What the stages know of a request, also of one that they refuse.
+#[derive(Debug, Default)]
+struct Seen<'a> {
+    route: Option<&'a Route>,
+    place: Option<Place>,
+    standing: Option<Standing>,
 }
 
 /// One stage a line; the first failure ends it.
@@ -84,18 +97,29 @@ async fn stages<'a>(
     parts: &'a Parts,
     body: Incoming,
     caller: Caller<'a>,
-    route: &mut Option<&'a Route>,
+    seen: &mut Seen<'a>,
 ) -> Outcome<Reply> {
     limits::check(parts)?;
     host::check(parts)?;
-    let resource = app.router().resource(parts.uri.path())?;
-    if let Some(reply) = resource.options(&parts.method) {
+    let resource = app.router().resource(parts.uri.path());
+    // Preflights are the browser's doing, and cost nothing: nobody pays for them.
+    if let Ok(Some(reply)) = resource.as_ref().map(|found| found.options(&parts.method)) {
         return Ok(reply);
     }
-    let found = *route.insert(resource.route(&parts.method)?);
+    let found = resource.and_then(|resource| Ok((resource.route(&parts.method)?, resource)));
+    // What was refused above costs nothing and ends its connection; from here on
+    // there is work, or somebody who looks around for some.
+    let limit = found.as_ref().map_or(Limit::Standard, |(route, _)| route.limit());
+    seen.place = app.traffic().enter(limit)?;
+    let rates = app.traffic().rates(limit, caller.ip);
+    let (found, resource) = match found {
+        Ok(found) => found,
+        Err(failure) => return rates.count(None, &mut seen.standing).await.and(Err(failure)),
+    };
+    seen.route = Some(found);
     limits::check_body(parts, found.max_body())?;
     let call = Call::new(parts, resource.into_params(), body, caller, app.http());
-    let answer = answer(app, found, parts, call);
+    let answer = answer(app, found, parts, call, rates, &mut seen.standing);
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.
         return answer.await;
@@ -108,20 +132,39 @@ async fn answer<'a>(
     route: &Route,
     parts: &'a Parts,
     call: Call<'a>,
+    rates: Rates<'a>,
+    standing: &mut Option<Standing>,
 ) -> Outcome<Reply> {
     if let Some(upstream) = app.elsewhere(route.service()) {
+        let mut scope = None;
         if route.access() == Access::Tenant {
-            authenticate::admit(app, &parts.headers).await?;
+            rates.refuse_known(standing)?;
+            scope = match authenticate::admit(app, &parts.headers).await {
+                Ok(scope) => scope,
+                Err(failure) => return rates.count(None, standing).await.and(Err(failure)),
+            };
         }
+        rates.count(scope.as_ref(), standing).await?;
         return remote::forward(upstream, route, call).await;
     }
     match route.handler() {
-        Handler::Public(handler) => handler(app, call).await,
+        Handler::Public(handler) => {
+            rates.count(None, standing).await?;
+            handler(app, call).await
+        }
         Handler::Tenant(handler) => {
             let services = app.services()?;
             // Before the body is read: strangers are not worth a megabyte.
-            let scope = authenticate::scope(services, &parts.headers).await?;
-            let scope = scope.seen_from(call.peer());
+            // A flood is not even worth the check of a signature.
+            rates.refuse_known(standing)?;
+            let scope = match authenticate::scope(services, &parts.headers).await {
+                Ok(scope) => scope.seen_from(call.peer()),
+                // Of a stranger nothing is known but the address.
+                Err(failure) => return rates.count(None, standing).await.and(Err(failure)),
+            };
+            // A gateway has counted users; keys are known here alone.
+            let is_counted = app.http().role.is_entry() || scope.key_id().is_some();
+            rates.count(Some(&scope).filter(|_| is_counted), standing).await?;
             handler(services, scope, call).await
         }
     }

@@ -14,15 +14,17 @@ use super::reply_memory::{Held, Room};
 use super::request_id::RequestId;
 use crate::failure::{Failure, Outcome};
 use crate::respond::{Body, Pieces, Reply};
+use crate::traffic::Place;
 
 /// What hyper sends.
 pub(crate) enum ReplyBody {
     Whole(Full<Held>),
-    /// The room is held until the last piece is written.
+    /// The room is held until the last piece is written, and so is the place.
     Pieces {
         pieces: Pieces,
         id: RequestId,
         _room: Room,
+        _place: Option<Place>,
     },
 }
 
@@ -46,10 +48,12 @@ pub(super) fn check(version: Version, reply: Reply) -> Outcome<Reply> {
 }
 
 impl ReplyBody {
-    pub(super) fn new(body: Body, room: Room, id: &RequestId) -> Self {
+    pub(super) fn new(body: Body, room: Room, place: Option<Place>, id: &RequestId) -> Self {
         match body {
             Body::Whole(bytes) => Self::Whole(Full::new(Held::new(bytes, room))),
-            Body::Pieces { pieces, .. } => Self::Pieces { pieces, id: id.clone(), _room: room },
+            Body::Pieces { pieces, .. } => {
+                Self::Pieces { pieces, id: id.clone(), _room: room, _place: place }
+            }
         }
     }
 }

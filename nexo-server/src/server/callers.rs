@@ -69,7 +69,7 @@ impl Drop for Seat {
 }
 
 /// One caller's addresses as one: with IPv6 everybody has a whole /64.
-fn caller(peer: IpAddr) -> IpAddr {
+pub(crate) fn caller(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

@@ -23,8 +23,10 @@ use crate::mail::MailConfig;
 use crate::oidc::OidcProviders;
 use crate::router::{AmbiguousRoutes, Router};
 use crate::routes::{Route, table};
+use crate::traffic::{Traffic, TrafficCounters};
 
 use accept::accept_all;
+pub(crate) use callers::caller;
 use connection::Connections;
 
 /// Makes servers.
@@ -98,7 +100,9 @@ impl Server {
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
-        Ok(BoundServer { listener, local_addr, app: Arc::new(App::new(config, router)) })
+        let traffic = Traffic::start(&config.traffic).await;
+        let app = Arc::new(App::new(config, router, traffic));
+        Ok(BoundServer { listener, local_addr, app })
     }
 }
 
@@ -171,6 +175,12 @@ impl BoundServer {
     #[must_use]
     pub fn provider(&self) -> Provider {
         Provider(self.app.clone())
+    }
+
+    /// What its limits have done so far.
+    #[must_use]
+    pub fn traffic_counters(&self) -> TrafficCounters {
+        self.app.traffic().counters().clone()
     }
 
     /// Serves until `shutdown` resolves, then drains: `/ready` says no, after

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use http::Method;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Method};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,12 +14,15 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::config::TrafficLimits;
 use crate::respond;
 use crate::routes::public;
 use wire::Wire;
 
 mod bounds;
+mod in_flight;
 mod remote;
+mod slow;
 mod unread;
 
 #[path = "../../tests/it/wire.rs"]
@@ -31,17 +36,25 @@ struct Running {
     app: Arc<App>,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<Drained>,
+    counters: TrafficCounters,
 }
 
 impl Running {
-    async fn start(config: HttpConfig, mut routes: Vec<Route>) -> Self {
+    /// One without limits on traffic.
+    async fn start(config: HttpConfig, routes: Vec<Route>) -> Self {
+        let config = HttpConfig { traffic: TrafficLimits::off(), ..config };
+        Self::limited(config, routes).await
+    }
+
+    async fn limited(config: HttpConfig, mut routes: Vec<Route>) -> Self {
         routes.push(public(Method::GET, "/", |_, _| Box::pin(async { respond::ok(&"here") })));
         let config = HttpConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..config };
         let server = Server::with_routes(config, routes).await.expect("the server listens");
         let (address, app) = (server.local_addr(), server.app.clone());
+        let counters = server.traffic_counters();
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Self { address, app, stop: Some(stop), ended }
+        Self { address, app, stop: Some(stop), ended, counters }
     }
 
     async fn connect(&self) -> Wire {
@@ -70,10 +83,22 @@ fn gated(path: &'static str) -> Route {
 
 /// The gates of the tests: entered, and allowed to leave.
 fn gate(path: &str) -> &'static (Semaphore, Semaphore) {
-    static GATES: LazyLock<[(&str, (Semaphore, Semaphore)); 3]> = LazyLock::new(|| {
-        ["/finish", "/cut", "/refuse"].map(|path| (path, (Semaphore::new(0), Semaphore::new(0))))
+    static GATES: LazyLock<[(&str, (Semaphore, Semaphore)); 4]> = LazyLock::new(|| {
+        ["/finish", "/cut", "/refuse", "/shed"]
+            .map(|path| (path, (Semaphore::new(0), Semaphore::new(0))))
     });
     &GATES.iter().find(|(known, _)| *known == path).expect("a gate").1
+}
+
+/// A route whose reply is sent in pieces, far more of them than the system buffers.
+fn file() -> Route {
+    public(Method::GET, "/file", |_, _| {
+        let piece = Bytes::from(vec![b'x'; 64 * 1024]);
+        let pieces = stream::repeat_with(move || Ok(piece.clone())).take(512);
+        Box::pin(async {
+            respond::file("f", HeaderValue::from_static("text/csv"), Box::pin(pieces))
+        })
+    })
 }
 
 async fn entered(path: &str) {

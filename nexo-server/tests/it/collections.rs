@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nexo_core::testing::{RegisteredTable, TestDatabase, registered_tables};
 use nexo_core::{AuthConfig, Database};
+use nexo_server::Server;
 use nexo_server::routes::{Route, table};
-use nexo_server::{HttpConfig, Server};
 use serde_json::{Value, json};
 
 use crate::harness::{Call, TestServer, User, register};
@@ -252,7 +252,7 @@ async fn r18_interleaved_requests_stay_apart() {
     let database = TestDatabase::create().await;
     let opened = Database::open(database.config().pool_size(2)).await.unwrap();
     let authenticator = opened.authenticator(AuthConfig::default()).await.unwrap();
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let config = crate::harness::config();
     let server = Server::bind(config, opened, authenticator).await.unwrap();
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));

@@ -22,6 +22,8 @@ fn the_effective_configuration_is_printed() {
         ("NEXO_SMTP_URL", "smtps://crm:s3cret@mail.example.com"),
         ("NEXO_MAIL_FROM", "NEXO <crm@example.com>"),
         ("NEXO_PUBLIC_URL", "https://crm.example.com/"),
+        ("REDIS_URL", "rediss://crm:s3cret@redis.example.com/1"),
+        ("NEXO_RATE_LIMIT_USER", "off"),
     ];
     let text = stdout(&nexo_server(&["config", "--pool-size", "4"], &environment));
     let line = |name: &str| {
@@ -47,6 +49,13 @@ fn the_effective_configuration_is_printed() {
         line("NEXO_SMTP_URL"),
         pair("NEXO_SMTP_URL = smtps://mail.example.com", "environment")
     );
+    assert_eq!(
+        line("REDIS_URL"),
+        pair("REDIS_URL = rediss://redis.example.com:6379/1", "environment")
+    );
+    assert_eq!(line("NEXO_RATE_LIMIT"), pair("NEXO_RATE_LIMIT = 100/60s", "default"));
+    assert_eq!(line("NEXO_RATE_LIMIT_USER"), pair("NEXO_RATE_LIMIT_USER = off", "environment"));
+    assert_eq!(line("NEXO_MAX_IN_FLIGHT"), pair("NEXO_MAX_IN_FLIGHT = 512", "default"));
     assert!(!text.contains("s3cret"));
 }
 
@@ -66,6 +75,12 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_DRAIN_TIMEOUT", "30", "a duration"),
         ("NEXO_CORS_ORIGIN", "https://a.example,*", "one origin"),
         ("NEXO_TRUSTED_PROXY", "10.0.0.0/64", "a network"),
+        ("NEXO_RATE_LIMIT", "100", "such as 100/60s, or off"),
+        ("NEXO_RATE_LIMIT_AUTH", "0/60s", "such as 100/60s, or off"),
+        ("NEXO_RATE_LIMIT_USER", "100/2h", "such as 100/60s, or off"),
+        ("NEXO_MAX_IN_FLIGHT", "0", "a number from 1 to 100000, or off"),
+        ("NEXO_REDIS_TIMEOUT", "0s", "a duration above zero"),
+        ("NEXO_RATE_LIMIT_ON_REDIS_FAILURE", "shut", "open or closed"),
         ("NEXO_LOG_FORMAT", "xml", "pretty or json"),
         ("NEXO_LOG", "nexo=loud", "a level"),
         ("NEXO_DATA_DIR", "", "not to be empty"),
@@ -120,6 +135,21 @@ fn a_wrong_mail_server_is_not_repeated() {
             let text = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{text}");
             assert!(text.contains("NEXO_SMTP_URL") && text.contains("expected"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_redis_is_not_repeated() {
+    for value in ["s3cret", "https://:s3cret@redis.example.com", "redis://:s3cret@host:port"] {
+        for (args, environment) in
+            [(vec![], vec![("REDIS_URL", value)]), (vec!["--redis-url", value], vec![])]
+        {
+            let output = nexo_server(&args, &environment);
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{text}");
+            assert!(text.contains("REDIS_URL") && text.contains("expected"), "{text}");
             assert!(!text.contains("s3cret"), "{text}");
         }
     }

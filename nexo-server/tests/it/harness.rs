@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use nexo_core::AuthConfig;
 use nexo_core::model::Permissions;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, MailConfig, OidcProviders, RemoteConfig, Role, Server};
+use nexo_server::{
+    HttpConfig, MailConfig, OidcProviders, RemoteConfig, Role, Server, TrafficCounters,
+    TrafficLimits,
+};
 use serde_json::{Value, json};
 
 use crate::process::{deadline, pause};
@@ -32,17 +35,23 @@ impl TestServer {
         Self::with(HttpConfig::default()).await
     }
 
+    /// One with this configuration, but for the limits on traffic.
     pub(crate) async fn with(config: HttpConfig) -> Self {
+        Self::limited(HttpConfig { traffic: TrafficLimits::off(), ..config }).await.0
+    }
+
+    /// One with its limits, and what they do.
+    pub(crate) async fn limited(config: HttpConfig) -> (Self, TrafficCounters) {
         let database = TestDatabase::create().await;
-        let address = serve(&database, config, SignIn::default()).await;
-        Self { database, address }
+        let (address, counters) = serve(&database, config, SignIn::default()).await;
+        (Self { database, address }, counters)
     }
 
     /// One that sends its mail there.
     pub(crate) async fn with_mail(mail: MailConfig) -> Self {
         let database = TestDatabase::create().await;
         let sign_in = SignIn { mail: Some(mail), ..SignIn::default() };
-        let address = serve(&database, HttpConfig::default(), sign_in).await;
+        let (address, _) = serve(&database, config(), sign_in).await;
         Self { database, address }
     }
 
@@ -50,14 +59,14 @@ impl TestServer {
     pub(crate) async fn with_sign_in(providers: OidcProviders) -> Self {
         let database = TestDatabase::create().await;
         let sign_in = SignIn { providers, ..SignIn::default() };
-        let address = serve(&database, HttpConfig::default(), sign_in).await;
+        let (address, _) = serve(&database, config(), sign_in).await;
         Self { database, address }
     }
 
     /// Another one on the same database.
     pub(crate) async fn second(&self, providers: OidcProviders) -> SocketAddr {
         let sign_in = SignIn { providers, ..SignIn::default() };
-        serve(&self.database, HttpConfig::default(), sign_in).await
+        serve(&self.database, config(), sign_in).await.0
     }
 
     pub(crate) async fn wire(&self) -> Wire {
@@ -101,6 +110,24 @@ impl TestServer {
     }
 }
 
+/// A free port, and no limits: a test sends as much in a second as people do in a
+/// minute.
+pub(crate) fn config() -> HttpConfig {
+    HttpConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        traffic: TrafficLimits::off(),
+        ..HttpConfig::default()
+    }
+}
+
+/// A server with its limits on a database that others may be on, too.
+pub(crate) async fn serve_limited(
+    database: &TestDatabase,
+    config: HttpConfig,
+) -> (SocketAddr, TrafficCounters) {
+    serve(database, config, SignIn::default()).await
+}
+
 /// How users get in besides their passwords.
 #[derive(Default)]
 pub(crate) struct SignIn {
@@ -112,7 +139,11 @@ pub(crate) struct SignIn {
 /// authentication and a CRM service behind it, and nothing else may be different.
 const SPLIT: &str = "NEXO_TEST_SPLIT";
 
-async fn serve(database: &TestDatabase, config: HttpConfig, sign_in: SignIn) -> SocketAddr {
+async fn serve(
+    database: &TestDatabase,
+    config: HttpConfig,
+    sign_in: SignIn,
+) -> (SocketAddr, TrafficCounters) {
     match std::env::var(SPLIT) {
         Ok(protocol) => serve_split(database, config, sign_in, &protocol).await,
         Err(_) => serve_as(Role::All, database, config, sign_in).await,
@@ -125,24 +156,30 @@ async fn serve_split(
     config: HttpConfig,
     sign_in: SignIn,
     protocol: &str,
-) -> SocketAddr {
+) -> (SocketAddr, TrafficCounters) {
     let url = |address: SocketAddr| vec![format!("{protocol}://{address}").parse().unwrap()];
     let inside = HttpConfig {
         trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
         request_timeout: config.request_timeout,
         body_timeout: config.body_timeout,
         reply_memory: config.reply_memory,
+        // Only keys are counted there: see the gateway's stages.
+        traffic: TrafficLimits {
+            per_user: config.traffic.per_user,
+            redis: config.traffic.redis.clone(),
+            ..TrafficLimits::off()
+        },
         ..HttpConfig::default()
     };
-    let auth = url(serve_as(Role::Auth, database, inside.clone(), sign_in).await);
+    let auth = url(serve_as(Role::Auth, database, inside.clone(), sign_in).await.0);
     let remote = RemoteConfig { auth, ..RemoteConfig::default() };
     let inside = HttpConfig { remote: remote.clone(), ..inside };
-    let crm = url(serve_as(Role::Crm, database, inside, SignIn::default()).await);
+    let crm = url(serve_as(Role::Crm, database, inside, SignIn::default()).await.0);
     let remote = RemoteConfig { crm, ..remote };
     let config = HttpConfig { remote, ..config };
-    let gateway = serve_as(Role::Gateway, database, config, SignIn::default()).await;
+    let (gateway, counters) = serve_as(Role::Gateway, database, config, SignIn::default()).await;
     until_ready(gateway).await;
-    gateway
+    (gateway, counters)
 }
 
 /// One process of a deployment.
@@ -151,7 +188,7 @@ pub(crate) async fn serve_as(
     database: &TestDatabase,
     config: HttpConfig,
     sign_in: SignIn,
-) -> SocketAddr {
+) -> (SocketAddr, TrafficCounters) {
     let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), role, ..config };
     let server = Server::listen(config).await.unwrap();
     let provider = server.provider();
@@ -163,9 +200,9 @@ pub(crate) async fn serve_as(
             provider.provide_with_sign_in(opened, keys, sign_in.mail, sign_in.providers);
         }
     }
-    let address = server.local_addr();
+    let (address, counters) = (server.local_addr(), server.traffic_counters());
     tokio::spawn(server.run(std::future::pending()));
-    address
+    (address, counters)
 }
 
 /// Waits until a server takes requests.

@@ -3,7 +3,7 @@
 use nexo_core::AuthConfig;
 use nexo_core::testing::TestDatabase;
 use nexo_core::tokio_postgres::NoTls;
-use nexo_server::{HttpConfig, Server};
+use nexo_server::Server;
 
 use crate::harness::{Call, TestServer, assert_snapshot};
 
@@ -37,8 +37,7 @@ async fn a_running_server_is_healthy_and_ready() {
 
 #[tokio::test]
 async fn a_server_answers_before_it_has_its_database() {
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
-    let server = Server::listen(config).await.unwrap();
+    let server = Server::listen(crate::harness::config()).await.unwrap();
     let (address, provider) = (server.local_addr(), server.provider());
     tokio::spawn(server.run(std::future::pending()));
     let get = |path| Call::to(address, "GET", path).bearer("x").send();

@@ -33,13 +33,17 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// The same with another copy of the binary.
 pub(crate) fn command_of(binary: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary);
-    command.args(args).env_remove("DATABASE_URL");
+    command.args(args).env_remove("DATABASE_URL").env_remove("REDIS_URL");
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"NEXO_") && name != "NEXO_PG_BINDIR" {
             command.env_remove(name);
         }
     }
     command.env("NEXO_LISTEN", "127.0.0.1:0");
+    // A test sends as much in a second as people do in a minute.
+    for name in ["NEXO_RATE_LIMIT", "NEXO_RATE_LIMIT_AUTH", "NEXO_RATE_LIMIT_USER"] {
+        command.env(name, "off");
+    }
     command
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::harness::{Call, SignIn, User, register, serve_as, until_ready};
+use crate::harness::{Call, SignIn, User, config, register, serve_as, until_ready};
 use crate::process::{deadline, pause};
 use crate::program::{Program, command};
 
@@ -25,24 +25,24 @@ fn url(address: SocketAddr) -> Vec<ServiceUrl> {
 
 fn inside() -> HttpConfig {
     let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
-    HttpConfig { trusted_proxies, ..HttpConfig::default() }
+    HttpConfig { trusted_proxies, ..config() }
 }
 
 async fn gateway(database: &TestDatabase, auth: SocketAddr, crm: SocketAddr) -> SocketAddr {
     let remote = RemoteConfig { auth: url(auth), crm: url(crm), ..RemoteConfig::default() };
-    let config = HttpConfig { remote, ..HttpConfig::default() };
-    serve_as(Role::Gateway, database, config, SignIn::default()).await
+    let config = HttpConfig { remote, ..config() };
+    serve_as(Role::Gateway, database, config, SignIn::default()).await.0
 }
 
 async fn crm(database: &TestDatabase, auth: SocketAddr) -> SocketAddr {
     let remote = RemoteConfig { auth: url(auth), ..RemoteConfig::default() };
-    serve_as(Role::Crm, database, HttpConfig { remote, ..inside() }, SignIn::default()).await
+    serve_as(Role::Crm, database, HttpConfig { remote, ..inside() }, SignIn::default()).await.0
 }
 
 #[tokio::test]
 async fn each_process_has_its_own_routes_and_no_others() {
     let database = TestDatabase::create().await;
-    let auth = serve_as(Role::Auth, &database, inside(), SignIn::default()).await;
+    let auth = serve_as(Role::Auth, &database, inside(), SignIn::default()).await.0;
     let crm = crm(&database, auth).await;
     until_ready(crm).await;
     let ada = register(auth, "ada").await;
@@ -85,7 +85,7 @@ async fn counting() -> (SocketAddr, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn f8_a_bad_token_reaches_no_service() {
     let database = TestDatabase::create().await;
-    let auth = serve_as(Role::Auth, &database, inside(), SignIn::default()).await;
+    let auth = serve_as(Role::Auth, &database, inside(), SignIn::default()).await.0;
     let (crm, asked) = counting().await;
     let gateway = gateway(&database, auth, crm).await;
     until_ready(gateway).await;

@@ -4,7 +4,7 @@ mod postbox;
 
 use nexo_core::AuthConfig;
 use nexo_core::testing::{PASSWORD, TestDatabase};
-use nexo_server::{HttpConfig, Server};
+use nexo_server::Server;
 use serde_json::{Value, json};
 
 use crate::harness::{TestServer, User, register};
@@ -282,7 +282,7 @@ async fn f14_letters_are_sent_before_the_server_ends() {
     let mut postbox = Postbox::open().await;
     let database = TestDatabase::create().await;
     let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-    let config = HttpConfig { listen: "127.0.0.1:0".parse().unwrap(), ..HttpConfig::default() };
+    let config = crate::harness::config();
     let server = Server::listen(config).await.unwrap();
     server.provider().provide_with_mail(opened, authenticator, postbox.config());
     let address = server.local_addr();
