@@ -24,6 +24,7 @@ bench: postgresql
 	$(CARGO) bench --bench scale
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench visibility
+	$(CARGO) bench --bench dashboard
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

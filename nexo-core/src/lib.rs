@@ -53,6 +53,8 @@ mod auth;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "db")]
+mod dashboard;
+#[cfg(feature = "db")]
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;

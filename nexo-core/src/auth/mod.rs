@@ -33,4 +33,5 @@ mod user_data;
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
+pub(crate) use profile::read_profile;
 pub(crate) use secret::{Kind, OpaqueToken};

@@ -13,6 +13,7 @@ mod clients;
 mod collections;
 mod config;
 mod cors;
+mod dashboard;
 mod data_folder;
 mod database_url;
 mod demo;

@@ -1,0 +1,68 @@
+//! What somebody has to do.
+
+use tokio_postgres::types::ToSql;
+
+use crate::model::{Id, Task, User};
+use crate::repo::Table;
+
+/// Whose tasks they are: the user's, and those of the employee that they are. Whoever
+/// sees only some records is told which that is, even where they read no employees.
+macro_rules! mine {
+    ($more:literal) => {
+        concat!(
+            "(owner_id = any(array(",
+            mine!(@ids $more),
+            ")) or assignee_employee_id = any(array(",
+            mine!(@ids $more),
+            ")))"
+        )
+    };
+    (@ids $more:literal) => {
+        concat!(
+            "select $2::uuid union all select e.id from nexo.employees e where e.account_id = $1 and e.user_id = $2",
+            $more
+        )
+    };
+}
+
+const MINE: &str = mine!("");
+const MINE_OF_LIMITED: &str = mine!(" union all select nexo.visible_ids('nexo.own')");
+
+/// What is still to be done.
+const OPEN: &str = "archived_at is null and status in ('todo', 'in_progress', 'blocked')";
+
+/// Who asks, and as which role their statements run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mine {
+    pub(crate) user: Id<User>,
+    pub(crate) is_limited: bool,
+}
+
+impl Mine {
+    fn condition(self) -> &'static str {
+        if self.is_limited { MINE_OF_LIMITED } else { MINE }
+    }
+
+    /// The parameters of both statements, but the account.
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 1] {
+        [&self.user]
+    }
+}
+
+/// `$2` user: how many, and how many whose last day is over.
+pub(crate) fn count(mine: Mine) -> String {
+    format!(
+        "select count(*), count(*) filter (where due_on < (now() at time zone 'utc')::date)
+         from nexo.tasks where account_id = $1 and {OPEN} and {}",
+        mine.condition()
+    )
+}
+
+/// `$2` user: the tasks that are due soonest.
+pub(crate) fn list(mine: Mine) -> String {
+    format!(
+        "{} and {OPEN} and {} order by due_on_sort, id limit 20",
+        Task::SELECT,
+        mine.condition()
+    )
+}
