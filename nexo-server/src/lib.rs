@@ -11,7 +11,7 @@
 //! [`Server`], on a database that they have opened themselves. [`routes`] has
 //! the route table, which tests iterate over.
 //!
-//! There is no TLS here: a proxy in front ends it (see
+//! TLS is ended here with [`HttpConfig::tls`], or by a proxy in front (see
 //! [`HttpConfig::trusted_proxies`]).
 
 mod app;
@@ -37,9 +37,9 @@ mod run;
 mod server;
 mod signals;
 
-pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
+pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError, TlsConfig};
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;
 pub use run::run;
-pub use server::{BoundServer, Drained, Provider, Server, ServerError};
+pub use server::{BoundServer, Certificates, Drained, Provider, Server, ServerError, TlsError};

@@ -6,10 +6,12 @@ mod http;
 mod print;
 mod settings;
 mod smtp_url;
+mod tls;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use tls::TlsConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};

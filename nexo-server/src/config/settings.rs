@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
+use super::tls::TlsArgs;
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
@@ -72,6 +73,9 @@ pub(crate) struct Settings {
         value_parser = values::address
     )]
     pub(crate) listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 
     /// Folder of the server's own PostgreSQL, used when there is no DATABASE_URL
     #[arg(long, env = "NEXO_DATA_DIR", value_name = "FOLDER")]
@@ -230,6 +234,7 @@ impl Settings {
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
+            tls: self.tls.config(),
             ..HttpConfig::default()
         }
     }
@@ -254,6 +259,9 @@ impl Settings {
             return Some(
                 "NEXO_SMTP_URL and NEXO_MAIL_FROM need each other: expected both, or neither",
             );
+        }
+        if let Some(text) = self.tls.contradiction() {
+            return Some(text);
         }
         if self.ephemeral && external {
             return Some(

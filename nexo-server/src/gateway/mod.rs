@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     // Problems carry these too: without CORS, for one, a browser would hide
     // from a script why its call failed.
     request_id::stamp(&mut reply, &id);
-    security_headers::apply(&mut reply);
+    security_headers::apply(app.http(), &mut reply);
     cors::apply(app.http(), &parts, &mut reply);
     if app.is_draining() {
         respond::close(&mut reply);

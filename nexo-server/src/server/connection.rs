@@ -8,28 +8,42 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Drained;
 use super::callers::Callers;
 use super::socket::{Phase, Socket};
+use super::tls::{Certificates, handshake};
 use crate::app::App;
 use crate::gateway::{self, limits};
 
 #[derive(Debug)]
 pub(super) struct Connections {
     app: Arc<App>,
+    certificates: Option<Certificates>,
     callers: Callers,
-    http: http1::Builder,
+    http: Arc<http1::Builder>,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
+    /// Whether handshakes are given up.
+    closing: watch::Sender<bool>,
+}
+
+/// What one connection is served with.
+pub(super) struct Serving {
+    app: Arc<App>,
+    http: Arc<http1::Builder>,
+    watcher: Watcher,
+    peer: SocketAddr,
 }
 
 impl Connections {
-    pub(super) fn new(app: Arc<App>) -> Self {
+    pub(super) fn new(app: Arc<App>, certificates: Option<Certificates>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // It runs from the end of one request to the head of the next one;
@@ -38,7 +52,9 @@ impl Connections {
             .max_headers(limits::PARSER_MAX_HEADER_COUNT)
             .max_buf_size(limits::PARSER_MAX_HEAD);
         let callers = Callers::new(app.http().max_connections_per_ip);
-        Self { app, callers, http, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
+        let (http, graceful) = (Arc::new(http), GracefulShutdown::new());
+        let (tasks, closing) = (JoinSet::new(), watch::Sender::new(false));
+        Self { app, certificates, callers, http, tasks, graceful, closing }
     }
 
     /// Waits until another connection is allowed.
@@ -62,7 +78,61 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let app = self.app.clone();
+        let serving = self.serving(peer);
+        let Some(certificates) = self.certificates.clone() else {
+            self.tasks.spawn(async move {
+                let _seat = seat;
+                serving.serve(stream).await;
+            });
+            return;
+        };
+        let mut closing = self.closing.subscribe();
+        self.tasks.spawn(async move {
+            let _seat = seat;
+            let limit = serving.app.http().header_timeout;
+            let stream = tokio::select! {
+                shaken = handshake(&certificates, stream, limit) => shaken,
+                _ = closing.wait_for(|closing| *closing) => return,
+            };
+            match stream {
+                Ok(stream) => serving.serve(stream).await,
+                // Scanners, who speaks no TLS, and who does not trust the certificate.
+                Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
+            }
+        });
+    }
+
+    pub(super) fn serving(&self, peer: SocketAddr) -> Serving {
+        let (app, http) = (self.app.clone(), self.http.clone());
+        Serving { app, http, watcher: self.graceful.watcher(), peer }
+    }
+
+    /// Lets every request in flight finish, for at most `limit`, and cuts what
+    /// is left. Idle connections are closed at once.
+    pub(super) async fn finish(self, limit: Duration) -> Drained {
+        let Self { mut tasks, graceful, closing, .. } = self;
+        closing.send_replace(true);
+        let all = async {
+            graceful.shutdown().await;
+            while tasks.join_next().await.is_some() {}
+        };
+        if timeout(limit, all).await.is_ok() {
+            return Drained::Completely;
+        }
+        while tasks.try_join_next().is_some() {}
+        let left = tasks.len();
+        tasks.shutdown().await;
+        if left == 0 { Drained::Completely } else { Drained::Cut(left) }
+    }
+}
+
+impl Serving {
+    /// Answers what comes over the stream, until its end.
+    pub(super) async fn serve<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { app, http, watcher, peer } = self;
         let phase = Phase::default();
         let socket = Socket::new(stream, phase.clone(), app.http());
         let service = service_fn(move |request| {
@@ -75,31 +145,10 @@ impl Connections {
                 Ok::<_, Infallible>(reply)
             }
         });
-        let connection = self.http.serve_connection(TokioIo::new(socket), service);
-        let connection = self.graceful.watch(connection);
-        self.tasks.spawn(async move {
-            let _seat = seat;
-            if let Err(error) = connection.await {
-                // Callers that break off or send what is no HTTP: their affair.
-                tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");
-            }
-        });
-    }
-
-    /// Lets every request in flight finish, for at most `limit`, and cuts what
-    /// is left. Idle connections are closed at once.
-    pub(super) async fn finish(self, limit: Duration) -> Drained {
-        let Self { mut tasks, graceful, .. } = self;
-        let all = async {
-            graceful.shutdown().await;
-            while tasks.join_next().await.is_some() {}
-        };
-        if timeout(limit, all).await.is_ok() {
-            return Drained::Completely;
+        let connection = http.serve_connection(TokioIo::new(socket), service);
+        if let Err(error) = watcher.watch(connection).await {
+            // Callers that break off or send what is no HTTP: their affair.
+            tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");
         }
-        while tasks.try_join_next().is_some() {}
-        let left = tasks.len();
-        tasks.shutdown().await;
-        if left == 0 { Drained::Completely } else { Drained::Cut(left) }
     }
 }

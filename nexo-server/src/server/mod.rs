@@ -6,6 +6,7 @@ mod connection;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod write_pace;
 
 use std::io;
@@ -26,6 +27,8 @@ use crate::routes::{Route, table};
 use accept::accept_all;
 use connection::Connections;
 
+pub use tls::{Certificates, TlsError};
+
 /// Makes servers.
 #[derive(Debug)]
 pub struct Server;
@@ -45,6 +48,9 @@ pub enum ServerError {
     /// The route table contradicts itself.
     #[error(transparent)]
     Routes(#[from] AmbiguousRoutes),
+    /// TLS cannot be ended with the files that are named.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Server {
@@ -81,7 +87,7 @@ impl Server {
     /// `/ready` and whatever needs the database answer 503.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or TLS not be ended.
     pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
         Self::with_routes(config, table()).await
     }
@@ -91,11 +97,13 @@ impl Server {
         table: Vec<Route>,
     ) -> Result<BoundServer, ServerError> {
         let router = Router::new(table)?;
+        let certificates = config.tls.clone().map(Certificates::open).transpose()?;
         let address = config.listen;
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
-        Ok(BoundServer { listener, local_addr, app: Arc::new(App::new(config, router)) })
+        let app = Arc::new(App::new(config, router));
+        Ok(BoundServer { listener, local_addr, certificates, app })
     }
 }
 
@@ -105,6 +113,7 @@ impl Server {
 pub struct BoundServer {
     listener: TcpListener,
     local_addr: SocketAddr,
+    certificates: Option<Certificates>,
     app: Arc<App>,
 }
 
@@ -166,10 +175,17 @@ impl BoundServer {
     /// Serves until `shutdown` resolves, then drains: `/ready` says no, after
     /// the drain delay no connection is accepted any more, and requests in
     /// flight have the drain timeout to finish. Dropping the future cuts all
+    /// What it ends TLS with, if it does: to be read again when the files have
+    /// changed, which the server notices by itself after a while.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.certificates.clone()
+    }
+
     /// connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, app, .. } = self;
-        let mut connections = Connections::new(app.clone());
+        let Self { listener, app, certificates, .. } = self;
+        let mut connections = Connections::new(app.clone(), certificates.clone());
         {
             let accepting = accept_all(listener, &mut connections);
             let until_drained = async {
@@ -180,6 +196,12 @@ impl BoundServer {
             tokio::select! {
                 () = accepting => {}
                 () = until_drained => {}
+            let watching = async {
+                match &certificates {
+                    Some(certificates) => drop(certificates.watch().await),
+                    None => std::future::pending().await,
+                }
+            };
             }
             // The listener is closed here: newcomers are refused, not kept waiting.
         }
@@ -188,3 +210,4 @@ impl BoundServer {
         drained
     }
 }
+                () = watching => {}

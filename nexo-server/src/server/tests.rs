@@ -17,6 +17,7 @@ use crate::routes::public;
 use wire::Wire;
 
 mod bounds;
+mod tls;
 mod unread;
 
 #[path = "../../tests/it/wire.rs"]
@@ -27,6 +28,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 struct Running {
     address: SocketAddr,
+    certificates: Option<Certificates>,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<Drained>,
 }
@@ -36,10 +38,10 @@ impl Running {
         routes.push(public(Method::GET, "/", |_, _| Box::pin(async { respond::ok(&"here") })));
         let config = HttpConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..config };
         let server = Server::with_routes(config, routes).await.expect("the server listens");
-        let address = server.local_addr();
+        let (address, certificates) = (server.local_addr(), server.certificates());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Self { address, stop: Some(stop), ended }
+        Self { address, certificates, stop: Some(stop), ended }
     }
 
     async fn connect(&self) -> Wire {

@@ -34,5 +34,6 @@ mod privacy;
 mod process;
 mod program;
 mod routes;
+mod tls;
 mod tokens;
 mod wire;
