@@ -9,6 +9,6 @@ mod work;
 pub(crate) mod statements {
     #[cfg(feature = "auth")]
     pub(crate) use super::account::{INVITATIONS, MEMBERS};
-    pub(crate) use super::tasks::{Mine, count, list};
+    pub(crate) use super::tasks::{Mine, statement};
     pub(crate) use super::work::ACTIVITY;
 }

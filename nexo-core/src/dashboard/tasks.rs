@@ -43,26 +43,26 @@ impl Mine {
         if self.is_limited { MINE_OF_LIMITED } else { MINE }
     }
 
-    /// The parameters of both statements, but the account.
+    /// The parameters of the statement, but the account.
     pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 1] {
         [&self.user]
     }
 }
 
-/// `$2` user: how many, and how many whose last day is over.
-pub(crate) fn count(mine: Mine) -> String {
+/// `$2` user: the tasks that are due soonest, and with each how many there are, and how
+/// many whose last day is over. They are looked for once, and read whole only if shown.
+pub(crate) fn statement(mine: Mine) -> String {
     format!(
-        "select count(*), count(*) filter (where due_on < (now() at time zone 'utc')::date)
-         from nexo.tasks where account_id = $1 and {OPEN} and {}",
-        mine.condition()
-    )
-}
-
-/// `$2` user: the tasks that are due soonest.
-pub(crate) fn list(mine: Mine) -> String {
-    format!(
-        "{} and {OPEN} and {} order by due_on_sort, id limit 20",
-        Task::SELECT,
-        mine.condition()
+        "with mine as materialized (
+             select id, due_on_sort from nexo.tasks where account_id = $1 and {OPEN} and {}
+         ), counted as (
+             select count(*) as open, count(*) filter (where due_on_sort < (now() at time zone 'utc')::date) as overdue
+             from mine
+         )
+         select page.*, counted.open, counted.overdue
+         from ({} and id = any(array(select id from mine order by due_on_sort, id limit 20))) as page
+         cross join counted order by page.due_on_sort, page.id",
+        mine.condition(),
+        Task::SELECT
     )
 }

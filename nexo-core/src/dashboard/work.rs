@@ -1,5 +1,6 @@
 //! The part about an account's records.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use tokio_postgres::{Error as PgError, Row};
@@ -31,8 +32,7 @@ enum Part {
     Budgets,
     Recent(&'static str),
     Activity,
-    OpenTasks,
-    FirstTasks,
+    MyTasks,
 }
 
 impl Database {
@@ -71,15 +71,15 @@ impl Database {
         }
         let sees_tasks = may.visibility(Task::TO_READ).is_some();
         let mine = scope.user_id().filter(|_| sees_tasks).map(|user| Mine { user, is_limited });
-        let texts = mine.map(|mine| (tasks::count(mine), tasks::list(mine)));
+        let text = mine.map(tasks::statement);
         let params = mine.as_ref().map(Mine::params);
 
         let mut parts: Vec<Part> = asked.iter().map(|(part, _)| *part).collect();
         let mut calls: Vec<Call<'_>> =
             asked.iter().map(|(_, statement)| statement.call()).collect();
-        if let (Some((count, list)), Some(params)) = (&texts, &params) {
-            parts.extend([Part::OpenTasks, Part::FirstTasks]);
-            calls.extend([Call::new(count, params), Call::new(list, params)]);
+        if let (Some(text), Some(params)) = (&text, &params) {
+            parts.push(Part::MyTasks);
+            calls.push(Call::new(text, params));
         }
         if tells {
             parts.push(Part::Activity);
@@ -95,8 +95,7 @@ impl Database {
             read(&mut work, *part, rows).map_err(translate)?;
         }
         if let Some(recent) = &mut work.recent_records {
-            recent
-                .sort_by(|one, other| (other.updated_at, other.id).cmp(&(one.updated_at, one.id)));
+            recent.sort_by_key(|record| Reverse((record.updated_at, record.id)));
             recent.truncate(RECENT);
         }
         Ok(work)
@@ -148,14 +147,13 @@ fn read(work: &mut DashboardWork, part: Part, rows: &[Row]) -> Result<(), PgErro
         Part::Activity => {
             work.recent_activity = Some(rows.iter().map(activity).collect::<Result<_, _>>()?);
         }
-        Part::OpenTasks => {
-            let mine = work.my_tasks.get_or_insert_default();
-            (mine.open, mine.overdue) = (number(first, 0)?, number(first, 1)?);
-        }
-        Part::FirstTasks => {
+        Part::MyTasks => {
+            // They stand at the end of each row; without a row there are none.
+            let width = first.map_or(0, Row::len);
+            let [open, overdue] = [2, 1].map(|from_end| width.saturating_sub(from_end));
+            let (open, overdue) = (number(first, open)?, number(first, overdue)?);
             let data = rows.iter().map(Task::from_row).collect::<Result<_, _>>()?;
-            let mine: &mut MyTasks = work.my_tasks.get_or_insert_default();
-            mine.data = data;
+            work.my_tasks = Some(MyTasks { open, overdue, data });
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What a dashboard asks of each kind of record.
 
-use super::list::{Conditions, Statement, USUAL, count, page, summary};
+use super::list::{Conditions, Statement, USUAL, count, counts_by, page, summary};
 use super::owned::Whose;
 use super::table::Table;
 use crate::model::{Client, Entity, Project, Task};
@@ -49,7 +49,18 @@ pub(crate) struct Grouped {
 }
 
 /// Where records stand: each has an index that begins with its status.
-pub(crate) const BY_STATUS: [Grouped; 2] = [of_status::<Client>(), of_status::<Task>()];
+pub(crate) const BY_STATUS: [Grouped; 2] = [
+    Grouped {
+        collection: Client::COLLECTION,
+        statement: |whose| by_status::<Client>(whose, "'lead', 'active', 'inactive'"),
+    },
+    Grouped {
+        collection: Task::COLLECTION,
+        statement: |whose| {
+            by_status::<Task>(whose, "'todo', 'in_progress', 'blocked', 'done', 'cancelled'")
+        },
+    },
+];
 
 /// Projects by status and currency, how many, how many of them with a budget, and
 /// the sum of those, in ten-thousandths.
@@ -61,13 +72,8 @@ pub(crate) const BUDGETS: Grouped = Grouped {
     },
 };
 
-const fn of_status<T: Table>() -> Grouped {
-    Grouped {
-        collection: T::COLLECTION,
-        statement: |whose| {
-            summary::<T>(&Conditions::unasked::<T>(whose, false), "status, count(*)", "status")
-        },
-    }
+fn by_status<'a, T: Table>(whose: &'a Whose, statuses: &'static str) -> Statement<'a> {
+    counts_by::<T>(&Conditions::unasked::<T>(whose, false), "status", statuses)
 }
 
 /// The statements of a table that give rows, for tests of all of them.

@@ -3,19 +3,15 @@
 use tokio_postgres::Client;
 
 use super::probe::Seen;
-use crate::dashboard::statements::{ACTIVITY, INVITATIONS, MEMBERS, Mine, count, list};
+use crate::dashboard::statements::{ACTIVITY, INVITATIONS, MEMBERS, Mine, statement};
 use crate::model::{Account, Id, User};
 
-/// Their texts; the last ones run as `nexo_limited`.
+/// Their texts; the last one runs as `nexo_limited`.
 #[must_use]
-pub fn dashboard_statements() -> [String; 7] {
-    let mine = |is_limited| Mine { user: Id::new(), is_limited };
-    let [all, limited] =
-        [false, true].map(|is_limited| [count, list].map(|it| it(mine(is_limited))));
-    let [count, list] = all;
-    let [limited_count, limited_list] = limited;
+pub fn dashboard_statements() -> [String; 5] {
+    let mine = |is_limited| statement(Mine { user: Id::new(), is_limited });
     let [members, invitations, activity] = [MEMBERS, INVITATIONS, ACTIVITY].map(str::to_owned);
-    [members, invitations, activity, count, list, limited_count, limited_list]
+    [members, invitations, activity, mine(false), mine(true)]
 }
 
 /// Runs those of `nexo_app` with this account as `$1`, in the transaction that the
@@ -25,7 +21,7 @@ pub fn dashboard_statements() -> [String; 7] {
 /// When one fails.
 pub async fn run_dashboard(connection: &Client, account: Id<Account>, user: Id<User>) -> Vec<Seen> {
     let mut seen = Vec::new();
-    for sql in dashboard_statements().into_iter().take(5) {
+    for sql in dashboard_statements().into_iter().take(4) {
         let rows = match sql.contains("$2") {
             true => connection.query(&sql, &[&account, &user]).await,
             false => connection.query(&sql, &[&account]).await,

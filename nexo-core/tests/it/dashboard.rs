@@ -230,7 +230,7 @@ async fn r14_the_policies_hold_a_dashboards_statements() {
     let world = World::create().await;
     let app = world.test.as_app().await;
     for (at, sql) in dashboard_statements().iter().enumerate() {
-        let role = if at < 5 { "begin" } else { "begin; set local role nexo_limited" };
+        let role = if at < 4 { "begin" } else { "begin; set local role nexo_limited" };
         app.batch_execute(role).await.expect("begins");
         app.prepare(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         app.batch_execute("rollback").await.expect("ends");
