@@ -60,6 +60,9 @@ mod db;
 pub mod demo;
 #[cfg(feature = "db")]
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "db")]
 mod import;
 #[cfg(feature = "db")]

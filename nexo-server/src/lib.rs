@@ -23,6 +23,9 @@ pub mod embedded;
 mod examples;
 mod extract;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod handlers;
 mod log;

@@ -10,6 +10,8 @@ mod authenticator;
 mod checkpoint;
 mod config;
 mod external_identity;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod invitation;
 mod joining;
 mod keys;

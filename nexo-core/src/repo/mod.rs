@@ -50,6 +50,12 @@ pub(crate) mod lists {
     pub(crate) use super::owned::Whose;
 }
 
+/// Where lists go on, for fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    pub(crate) use super::cursor::{Cursor, SortKey, SortKind};
+}
+
 /// Every table of the crate: what must hold for each of them is asked of these.
 #[must_use]
 pub fn registered() -> Vec<RegisteredTable> {

@@ -1,7 +1,7 @@
 //! The life of a request, from head to reply.
 
 mod access_log;
-mod authenticate;
+pub(crate) mod authenticate;
 mod cors;
 mod host;
 pub(crate) mod limits;

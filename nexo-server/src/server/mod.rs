@@ -150,6 +150,15 @@ impl Provider {
     }
 }
 
+/// Serves one connection to its end, whatever it is over.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn serve_alone<S>(app: Arc<App>, stream: S, peer: SocketAddr)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    Connections::new(app, None).serving(peer).serve(stream).await;
+}
+
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
@@ -166,6 +175,13 @@ impl BoundServer {
         self.local_addr
     }
 
+    /// What it ends TLS with, if it does: to be read again when the files have
+    /// changed, which the server notices by itself after a while.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.certificates.clone()
+    }
+
     /// The way to give it its database.
     #[must_use]
     pub fn provider(&self) -> Provider {
@@ -175,18 +191,17 @@ impl BoundServer {
     /// Serves until `shutdown` resolves, then drains: `/ready` says no, after
     /// the drain delay no connection is accepted any more, and requests in
     /// flight have the drain timeout to finish. Dropping the future cuts all
-    /// What it ends TLS with, if it does: to be read again when the files have
-    /// changed, which the server notices by itself after a while.
-    #[must_use]
-    pub fn certificates(&self) -> Option<Certificates> {
-        self.certificates.clone()
-    }
-
     /// connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
         let Self { listener, app, certificates, .. } = self;
         let mut connections = Connections::new(app.clone(), certificates.clone());
         {
+            let watching = async {
+                match &certificates {
+                    Some(certificates) => drop(certificates.watch().await),
+                    None => std::future::pending().await,
+                }
+            };
             let accepting = accept_all(listener, &mut connections);
             let until_drained = async {
                 shutdown.await;
@@ -195,13 +210,8 @@ impl BoundServer {
             };
             tokio::select! {
                 () = accepting => {}
+                () = watching => {}
                 () = until_drained => {}
-            let watching = async {
-                match &certificates {
-                    Some(certificates) => drop(certificates.watch().await),
-                    None => std::future::pending().await,
-                }
-            };
             }
             // The listener is closed here: newcomers are refused, not kept waiting.
         }
@@ -210,4 +220,3 @@ impl BoundServer {
         drained
     }
 }
-                () = watching => {}
