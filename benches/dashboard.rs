@@ -1,9 +1,9 @@
 //! What somebody sees first, in accounts of different sizes, at the repository.
 //!
 //! `cargo bench --bench dashboard` fills accounts of 1,000 and 100,000 clients, with
-//! what belongs to them, and prints p50 and p95 of each part: for an owner, who reads
-//! the audit log and has many tasks, for a viewer, and for a member who sees their own
-//! alone. `NEXO_BENCH_SIZES=1000,100000` takes other sizes.
+//! what belongs to them and is shared by twenty members, and prints p50 and p95 of each
+//! part: for an owner, who reads the audit log, for a viewer, and for a member who sees
+//! their own alone. `NEXO_BENCH_SIZES=1000,100000` takes other sizes.
 
 #[path = "support/trial.rs"]
 mod trial;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nexo_core::demo::{Demo, fill};
 use nexo_core::model::{BuiltInRole, NewRole, Permission, Permissions, RoleRef};
 use nexo_core::testing::{Tenant, TestDatabase};
-use nexo_core::{AuthConfig, Database, TenantScope};
+use nexo_core::{AuthConfig, Authenticator, Database, TenantScope};
 use tokio::runtime::Runtime;
 use trial::trial;
 
@@ -77,7 +77,34 @@ impl World {
             let member = Tenant::join(&database, &authenticator, &owner.scope, role).await;
             scopes.push((who, member.scope));
         }
-        test.superuser().await.batch_execute("vacuum analyze").await.expect("analysed");
+        spread(&test, &database, &authenticator, &owner, &scopes).await;
         Self { _test: test, database, scopes }
     }
+}
+
+/// Gives the records to twenty members, by turns: a demo's are all of one.
+async fn spread(
+    test: &TestDatabase,
+    database: &Database,
+    authenticator: &Authenticator,
+    owner: &Tenant,
+    scopes: &[(&'static str, TenantScope)],
+) {
+    let mut owners: Vec<_> = scopes.iter().filter_map(|(_, scope)| scope.user_id()).collect();
+    while owners.len() < 20 {
+        let role = BuiltInRole::Viewer;
+        let member = Tenant::join(database, authenticator, &owner.scope, role).await;
+        owners.extend(member.scope.user_id());
+    }
+    let owners: Vec<String> = owners.iter().map(ToString::to_string).collect();
+    let superuser = test.superuser().await;
+    // Without triggers: nobody asks the audit log for it.
+    superuser.batch_execute("set session_replication_role = replica").await.expect("set");
+    for table in ["clients", "suppliers", "professionals", "projects", "tasks"] {
+        let give = format!(
+            "update nexo.{table} set owner_id = ($1::text[]::uuid[])[1 + abs(hashtext(id::text)) % 20]"
+        );
+        superuser.execute(&give, &[&owners]).await.expect("given");
+    }
+    superuser.batch_execute("vacuum analyze").await.expect("analysed");
 }

@@ -5,28 +5,28 @@ use tokio_postgres::types::ToSql;
 use crate::model::{Id, Task, User};
 use crate::repo::Table;
 
-/// Whose tasks they are: the user's, and those of the employee that they are. Whoever
-/// sees only some records is told which that is, even where they read no employees.
+/// Whose tasks they are: the user's, and those of the employee that they are.
 macro_rules! mine {
-    ($more:literal) => {
-        concat!(
-            "(owner_id = any(array(",
-            mine!(@ids $more),
-            ")) or assignee_employee_id = any(array(",
-            mine!(@ids $more),
-            ")))"
-        )
-    };
-    (@ids $more:literal) => {
-        concat!(
-            "select $2::uuid union all select e.id from nexo.employees e where e.account_id = $1 and e.user_id = $2",
-            $more
-        )
+    ($employee:expr) => {
+        concat!("(owner_id = $2 or assignee_employee_id = ", $employee, ")")
     };
 }
 
-const MINE: &str = mine!("");
-const MINE_OF_LIMITED: &str = mine!(" union all select nexo.visible_ids('nexo.own')");
+/// An account has one employee at most who is a user.
+macro_rules! employee {
+    () => {
+        "(select e.id from nexo.employees e where e.account_id = $1 and e.user_id = $2)"
+    };
+}
+
+const MINE: &str = mine!(employee!());
+/// Whoever sees only some records is told which employee they are, even where they
+/// read none.
+const MINE_OF_LIMITED: &str = mine!(concat!(
+    "coalesce(nullif(split_part(current_setting('nexo.own', true), ',', 2), '')::uuid, ",
+    employee!(),
+    ")"
+));
 
 /// What is still to be done.
 const OPEN: &str = "archived_at is null and status in ('todo', 'in_progress', 'blocked')";
