@@ -24,6 +24,13 @@ bench: postgresql
 	$(CARGO) bench --bench scale
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench visibility
+	$(CARGO) bench --bench dashboard
+
+# Each target for as many seconds.
+FUZZ_SECONDS ?= 30
+.PHONY: fuzz
+fuzz:
+	sh scripts/fuzz.sh $(FUZZ_SECONDS)
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

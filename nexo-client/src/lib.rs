@@ -48,6 +48,7 @@ mod api_keys;
 mod audit;
 mod builder;
 mod collections;
+mod dashboard;
 mod download;
 mod error;
 mod imports;

@@ -53,11 +53,16 @@ mod auth;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 #[cfg(feature = "db")]
+mod dashboard;
+#[cfg(feature = "db")]
 mod db;
 #[cfg(feature = "demo")]
 pub mod demo;
 #[cfg(feature = "db")]
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "db")]
 mod import;
 #[cfg(feature = "db")]

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the server is and what to try first, to be pasted into a shell.
-pub(crate) fn text(address: SocketAddr, database: &str) -> String {
-    let url = format!("http://{}", callable(address));
+pub(crate) fn text(address: SocketAddr, is_tls: bool, database: &str) -> String {
+    let scheme = if is_tls { "https" } else { "http" };
+    let url = format!("{scheme}://{}", callable(address));
     format!(
         r#"
 NEXO {version} listens on {url}

@@ -11,7 +11,7 @@
 //! [`Server`], on a database that they have opened themselves. [`routes`] has
 //! the route table, which tests iterate over.
 //!
-//! There is no TLS here: a proxy in front ends it (see
+//! TLS is ended here with [`HttpConfig::tls`], or by a proxy in front (see
 //! [`HttpConfig::trusted_proxies`]).
 
 mod app;
@@ -23,6 +23,9 @@ pub mod embedded;
 mod examples;
 mod extract;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod handlers;
 mod log;
@@ -42,11 +45,11 @@ mod traffic;
 pub use config::{
     HttpConfig, Network, OnRedisFailure, Origin, ParseNetworkError, ParseOriginError,
     ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role, Service, ServiceUrl,
-    TrafficLimits,
+    TlsConfig, TrafficLimits,
 };
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;
 pub use run::run;
-pub use server::{BoundServer, Drained, Provider, Server, ServerError};
+pub use server::{BoundServer, Certificates, Drained, Provider, Server, ServerError, TlsError};
 pub use traffic::{ParseQuotaError, Quota, RateLimitKind, TrafficCounters};

@@ -21,8 +21,8 @@ use crate::extract::Call;
 use crate::failure::Outcome;
 use crate::gateway::limits::MAX_BODY;
 use crate::handlers::{
-    api_keys, audit, auth, crud, export, health, imports, keys, oidc, people, privacy, search,
-    second_factor,
+    api_keys, audit, auth, crud, dashboard, export, health, imports, keys, oidc, people, privacy,
+    search, second_factor,
 };
 use crate::respond::Reply;
 
@@ -137,6 +137,7 @@ fn records() -> Vec<Route> {
             Box::pin(search::search(to, scope, call))
         }));
     }
+    table.extend(dashboard());
     table.push(tenant(Method::GET, "/api/audit", |to, scope, call| {
         Box::pin(audit::list(to, scope, call))
     }));
@@ -156,6 +157,21 @@ fn records() -> Vec<Route> {
     table.extend(person::<Supplier>());
     table.extend(person::<Professional>());
     table
+}
+
+/// What somebody sees first: of both services, and of each.
+fn dashboard() -> [Route; 3] {
+    [
+        tenant(Method::GET, "/api/dashboard", |to, scope, call| {
+            Box::pin(dashboard::whole(to, scope, call))
+        }),
+        tenant(Method::GET, "/api/auth/dashboard", |to, scope, _| {
+            Box::pin(dashboard::account(to, scope))
+        }),
+        tenant(Method::GET, "/api/crm/dashboard", |to, scope, _| {
+            Box::pin(dashboard::work(to, scope))
+        }),
+    ]
 }
 
 /// Who is in the account, and what they may do.

@@ -12,7 +12,7 @@ use crate::config::{self, Command, LogFormat, Refused, Role, Settings};
 use crate::embedded::Embedded;
 use crate::open::{OpenError, Opened, open, open_database};
 use crate::server::{Drained, Provider, Server, ServerError};
-use crate::signals::Signals;
+use crate::signals::{HangUps, Signals};
 use crate::{banner, demo, log, recover};
 
 /// Runs `nexo-server`: reads flags and environment, does what they say, and
@@ -91,6 +91,17 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     // port that is taken is known at once.
     let server = Server::listen(settings.http()).await?;
     let (address, provider) = (server.local_addr(), server.provider());
+    let certificates = server.certificates();
+    let is_tls = certificates.is_some();
+    if let Some(certificates) = certificates {
+        // Without any, SIGHUP ends the process, as it does most.
+        let mut hang_ups = HangUps::install()?;
+        tokio::spawn(async move {
+            while hang_ups.next().await.is_some() {
+                certificates.reload().await;
+            }
+        });
+    }
     let (quit, told) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(told.await) }));
 
@@ -100,7 +111,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
         () = signals.next() => Ok(None),
     };
     if let Ok(Some((database, _))) = &started {
-        announce(settings, address, database);
+        announce(settings, address, is_tls, database);
         signals.next().await;
     }
     drop(quit);
@@ -142,12 +153,12 @@ async fn start(
     Ok(Some((name, Some(sealer))))
 }
 
-fn announce(settings: &Settings, address: SocketAddr, database: &str) {
+fn announce(settings: &Settings, address: SocketAddr, is_tls: bool, database: &str) {
     let role = settings.split.role;
     tracing::info!(%address, ?role, database, "listening");
     // The way in alone is for people.
     if settings.log_format == LogFormat::Pretty && role.is_entry() {
-        print(&banner::text(address, database));
+        print(&banner::text(address, is_tls, database));
     }
 }
 

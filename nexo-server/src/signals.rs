@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: please stop.
+//! SIGTERM and SIGINT: please stop. SIGHUP: please look again.
 
 use std::io;
 
@@ -26,5 +26,20 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         };
         tracing::info!(signal = name, "asked to stop");
+    }
+}
+
+/// SIGHUP: please look again. From its making on, it does not end the process.
+#[derive(Debug)]
+pub(crate) struct HangUps(Signal);
+
+impl HangUps {
+    pub(crate) fn install() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Option<()> {
+        self.0.recv().await
     }
 }

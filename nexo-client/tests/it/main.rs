@@ -6,6 +6,7 @@ mod api_keys;
 mod audit;
 mod clients;
 mod collections;
+mod dashboard;
 mod errors;
 mod identity;
 mod imports;

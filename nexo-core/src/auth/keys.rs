@@ -45,7 +45,7 @@ impl KeyRing {
     }
 
     /// From kids and PKCS #8 documents, the newest first.
-    fn new(stored: &[(String, Vec<u8>)]) -> Result<Self> {
+    pub(super) fn new(stored: &[(String, Vec<u8>)]) -> Result<Self> {
         let mut verifying = PublicKeys::default();
         let mut published = Vec::new();
         for (kid, document) in stored {

@@ -10,6 +10,8 @@ mod authenticator;
 mod checkpoint;
 mod config;
 mod external_identity;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod invitation;
 mod joining;
 mod keys;
@@ -35,5 +37,6 @@ mod verifier;
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
+pub(crate) use profile::read_profile;
 pub(crate) use secret::{Kind, OpaqueToken};
 pub use verifier::TokenVerifier;

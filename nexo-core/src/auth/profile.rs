@@ -9,7 +9,7 @@ use super::one_time::FORGET_RESET;
 use super::second_factor::second_factor;
 use super::throttle::{self, Attempt};
 use crate::db::Plan::Once;
-use crate::db::{Call, Mode, translate};
+use crate::db::{Call, Identity, Mode, translate};
 use crate::error::{Error, Result};
 use crate::model::{
     ErrorCode, FieldCode, FieldError, Id, PasswordChange, Permissions, Profile, ProfilePatch, User,
@@ -52,16 +52,21 @@ fn profile(row: &Row) -> Result<Profile> {
     })
 }
 
+/// The user and the account of the scope.
+pub(crate) async fn read_profile(identity: &Identity, scope: &TenantScope) -> Result<Profile> {
+    let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()], plan: Once };
+    let rows = identity.run_alive(Mode::Read, scope, &[read]).await?;
+    let row = rows[0].first().ok_or_else(Error::session_ended)?;
+    profile(row)
+}
+
 impl Authenticator {
     /// The user and the account of the scope.
     ///
     /// # Errors
     /// `session_ended`.
     pub async fn profile(&self, scope: &TenantScope) -> Result<Profile> {
-        let read = Call { sql: READ, params: &[&scope.user_id(), &scope.account_id()], plan: Once };
-        let rows = self.identity().run_alive(Mode::Read, scope, &[read]).await?;
-        let row = rows[0].first().ok_or_else(Error::session_ended)?;
-        profile(row)
+        read_profile(self.identity(), scope).await
     }
 
     /// Changes the user's own data.

@@ -13,6 +13,7 @@ mod auth;
 mod batch;
 mod change;
 mod client;
+mod dashboard;
 mod day;
 mod decimal;
 mod department;
@@ -60,6 +61,10 @@ pub use batch::{
 };
 pub use change::Change;
 pub use client::{Client, ClientFilter, ClientKind, ClientPatch, ClientStatus, NewClient};
+pub use dashboard::{
+    BudgetTotal, Dashboard, DashboardAccount, DashboardWork, MemberCount, MyTasks, Pipeline,
+    RecentActivity, RecentRecord, RecordCount, Service,
+};
 pub use decimal::{Decimal, ParseDecimalError};
 pub use department::{Department, DepartmentFilter, DepartmentPatch, NewDepartment};
 pub use employee::{Employee, EmployeeFilter, EmployeePatch, EmployeeStatus, NewEmployee};

@@ -53,7 +53,7 @@ impl ToSql for Day {
 }
 
 impl SortKey {
-    pub(super) fn as_param(&self) -> &(dyn ToSql + Sync) {
+    pub(crate) fn as_param(&self) -> &(dyn ToSql + Sync) {
         match self {
             Self::Time(time) => time,
             Self::Text(text) => text,
@@ -100,7 +100,7 @@ pub enum SortKind {
 }
 
 impl SortKind {
-    pub(super) const fn ty(self) -> Type {
+    pub(crate) const fn ty(self) -> Type {
         match self {
             Self::Time => Type::TIMESTAMPTZ,
             Self::Text => Type::TEXT,
@@ -128,14 +128,14 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         let json = serde_json::to_vec(self).expect("strings, times and ids always serialise");
         URL_SAFE_NO_PAD.encode(json)
     }
 
     /// Reads a cursor of this very list: another account's, another
     /// collection's or another order's is refused.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         text: &str,
         account: Id<Account>,
         collection: &str,

@@ -21,7 +21,7 @@ use crate::model::{
 pub(crate) const MAX_FOUND: u64 = 10_000;
 /// The rows of a page if no limit is asked for, and the one that tells whether
 /// there are more.
-const USUAL: i64 = DEFAULT_LIMIT as i64 + 1;
+pub(super) const USUAL: i64 = DEFAULT_LIMIT as i64 + 1;
 
 /// A statement of a list with its parameters but the account, which is `$1`.
 pub(crate) struct Statement<'a> {
@@ -69,6 +69,11 @@ impl<'a> Conditions<'a> {
         }
         let (archived, q) = (params.archived, params.q.as_ref());
         Self { whose, archived, collection: T::COLLECTION, q, fields }
+    }
+
+    /// Those of a list that asks for nothing.
+    pub(super) fn unasked<T: Table>(whose: &'a Whose, archived: bool) -> Self {
+        Self { whose, archived, collection: T::COLLECTION, q: None, fields: Vec::new() }
     }
 
     fn is_common(&self) -> bool {
@@ -235,6 +240,41 @@ pub(crate) fn count<'a, T: Table>(conditions: &Conditions<'a>, bounded: bool) ->
     if bounded {
         let _infallible = write!(to.sql, " limit {}) as bounded", COUNT_BOUND + 1);
     }
+    to
+}
+
+/// The statement that sums up the rows of a list, in groups.
+pub(crate) fn summary<'a, T: Table>(
+    conditions: &Conditions<'a>,
+    what: &'static str,
+    by: &'static str,
+) -> Statement<'a> {
+    let mut to = Statement::new(conditions.is_common());
+    let _infallible = write!(to.sql, "select {what} from {} where account_id = $1", T::NAME);
+    conditions.write::<T>(&mut to, None);
+    let _infallible = write!(to.sql, " group by {by}");
+    to
+}
+
+/// The statement that counts the rows of a list for each of these values, which are a
+/// column's, in literals; those that none has are left out.
+///
+/// By an index that begins with the column this is as quick as one count of all:
+/// grouping would compare or hash the column of each row.
+pub(crate) fn counts_by<'a, T: Table>(
+    conditions: &Conditions<'a>,
+    column: &'static str,
+    values: &'static str,
+) -> Statement<'a> {
+    let mut to = Statement::new(conditions.is_common());
+    let _infallible = write!(
+        to.sql,
+        "select wanted.value, found.rows from unnest(array[{values}]) as wanted (value) cross join lateral \
+         (select count(*) as rows from {} where account_id = $1",
+        T::NAME
+    );
+    conditions.write::<T>(&mut to, None);
+    let _infallible = write!(to.sql, " and {column} = wanted.value) as found where found.rows > 0");
     to
 }
 

@@ -11,6 +11,7 @@ mod export;
 mod keyed;
 mod list;
 pub(crate) mod operations;
+mod overview;
 mod owned;
 mod patch;
 mod professional;
@@ -28,8 +29,11 @@ pub(crate) use batch::upsert_by;
 pub use cursor::{Day, SortKey, SortKind};
 pub use export::Export;
 pub use keyed::Keyed;
+pub(crate) use list::Statement;
 pub(crate) use list::{checked_limit, unknown};
 pub(crate) use operations::version_conflict;
+pub(crate) use overview::{BUDGETS, BY_STATUS};
+pub(crate) use owned::Whose;
 pub(crate) use references::referred_to;
 pub use registry::RegisteredTable;
 pub use repository::Repository;
@@ -42,7 +46,14 @@ use crate::model::{Client, Department, Employee, Professional, Project, Supplier
 pub(crate) mod lists {
     pub(crate) use super::cursor::Cursor;
     pub(crate) use super::list::{Conditions, Statement, count, expansion, page};
+    pub(crate) use super::overview::of_table;
     pub(crate) use super::owned::Whose;
+}
+
+/// Where lists go on, for fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    pub(crate) use super::cursor::{Cursor, SortKey, SortKind};
 }
 
 /// Every table of the crate: what must hold for each of them is asked of these.

@@ -179,7 +179,7 @@ pub(super) async fn page_of<T: Table>(
 }
 
 impl Statement<'_> {
-    fn call(&self) -> Call<'_> {
+    pub(crate) fn call(&self) -> Call<'_> {
         let plan = if self.is_common { Plan::Once } else { Plan::EachTime(&self.types) };
         Call { sql: &self.sql, params: &self.params, plan }
     }

@@ -1,5 +1,6 @@
 //! A table of the crate, whatever its entity.
 
+use super::overview::Overview;
 use super::table::{Reference, Search, Table};
 use crate::import::Importing;
 use crate::model::Permission;
@@ -25,6 +26,8 @@ pub struct RegisteredTable {
     pub(crate) transfer: Option<&'static str>,
     /// How it is searched.
     pub search: Search,
+    /// How it is summed up.
+    pub(crate) overview: Overview,
     /// How it is imported.
     pub(crate) import: Importing,
     /// How tests reach the entity.
@@ -44,6 +47,7 @@ impl RegisteredTable {
             references: T::REFERENCES,
             transfer: T::TRANSFER,
             search: T::SEARCH,
+            overview: Overview::of::<T>(),
             import: Importing::of::<T>(),
             #[cfg(feature = "testing")]
             probe: crate::testing::Probe::of::<T>(),

@@ -5,6 +5,7 @@
 //! tests run side by side and see nothing of each other.
 
 mod cluster;
+mod dashboard;
 mod files;
 mod probe;
 mod statements;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use self::cluster::{SharedCluster, shared};
 pub use crate::repo::RegisteredTable;
 use crate::{AuthConfig, Authenticator, Database, DatabaseConfig};
+pub use dashboard::{dashboard_statements, run_dashboard};
 
 pub(crate) use probe::Probe;
 pub use probe::{Operation, Seen, id_of};

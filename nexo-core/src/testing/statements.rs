@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::probe::Seen;
 use crate::model::{Account, Filters, Id, ListParams};
-use crate::repo::lists::{Conditions, Cursor, Statement, Whose, count, expansion, page};
+use crate::repo::lists::{Conditions, Cursor, Statement, Whose, count, expansion, of_table, page};
 use crate::repo::{Day, Order, SortKey, SortKind, Table};
 
 /// The texts of all statements. `record` is one of the table, as JSON.
@@ -23,11 +23,13 @@ pub(super) fn texts<T: Table>(record: &Value) -> Vec<String> {
     texts.push(T::SEARCH.sql.to_owned());
     texts.extend(T::TRANSFER.map(str::to_owned));
     let fetch = 100;
+    // Those of whoever sees less, too.
+    let all = [Whose::All, Whose::Of(Id::new()), Whose::Told("nexo.own")];
+    let all = &all[..if T::OWNERS.is_empty() { 1 } else { 3 }];
+    texts.extend(all.iter().flat_map(of_table::<T>).map(|statement| statement.sql));
     for list in lists::<T>(Id::new(), record) {
-        // Those of whoever sees less, too.
-        let all = [Whose::All, Whose::Of(Id::new()), Whose::Told("nexo.own")];
-        for whose in all.into_iter().take(if T::OWNERS.is_empty() { 1 } else { 3 }) {
-            let conditions = Conditions::of(&list.params, &whose);
+        for whose in all {
+            let conditions = Conditions::of(&list.params, whose);
             let page = list.page(&conditions, &fetch);
             texts.extend(T::EXPANSIONS.iter().map(|each| expansion(&page, each).sql));
             texts.push(page.sql);
@@ -72,6 +74,10 @@ pub(super) async fn run<T: Table>(
     let title = record[T::SEARCH.fields[0]].as_str().unwrap_or_default();
     let rows = connection.query(T::SEARCH.sql, &[&account, &title]).await.expect("searched");
     seen.push((T::SEARCH.sql.to_owned(), rows.len()));
+    for Statement { sql, .. } in of_table::<T>(&Whose::All) {
+        let rows = connection.query(&sql, &[&account]).await.expect("summed up");
+        seen.push((sql, rows.len()));
+    }
     for list in lists::<T>(account, record) {
         let conditions = Conditions::of(&list.params, &Whose::All);
         let Statement { sql, params, types, .. } = list.page(&conditions, &fetch);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin, RemoteConfig, Role, TrafficLimits};
+use super::{Network, Origin, RemoteConfig, Role, TlsConfig, TrafficLimits};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
@@ -49,6 +49,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
     /// How often requests may come, and how many at a time.
     pub traffic: TrafficLimits,
+    /// What TLS is ended with; without it, connections are not encrypted.
+    pub tls: Option<TlsConfig>,
 }
 
 impl HttpConfig {
@@ -78,6 +80,7 @@ impl Default for HttpConfig {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             traffic: TrafficLimits::default(),
+            tls: None,
         }
     }
 }

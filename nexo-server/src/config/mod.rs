@@ -9,6 +9,7 @@ mod role;
 mod settings;
 mod smtp_url;
 mod split;
+mod tls;
 mod traffic;
 mod values;
 mod wrong;
@@ -16,6 +17,7 @@ mod wrong;
 pub use http::HttpConfig;
 pub use redis_url::{ParseRedisUrlError, RedisUrl};
 pub use role::{ParseServiceUrlError, RemoteConfig, Role, Service, ServiceUrl};
+pub use tls::TlsConfig;
 pub use traffic::{OnRedisFailure, TrafficLimits};
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 

@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
 use super::split::SplitSettings;
+use super::tls::TlsArgs;
 use super::traffic::TrafficArgs;
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
@@ -78,6 +79,9 @@ pub(crate) struct Settings {
 
     #[command(flatten)]
     pub(crate) split: SplitSettings,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 
     /// Folder of the server's own PostgreSQL, used when there is no DATABASE_URL
     #[arg(long, env = "NEXO_DATA_DIR", value_name = "FOLDER")]
@@ -243,6 +247,7 @@ impl Settings {
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             traffic: self.traffic.limits(),
+            tls: self.tls.config(),
             ..HttpConfig::default()
         }
     }
@@ -270,6 +275,9 @@ impl Settings {
             return Some(
                 "NEXO_SMTP_URL and NEXO_MAIL_FROM need each other: expected both, or neither",
             );
+        }
+        if let Some(text) = self.tls.contradiction() {
+            return Some(text);
         }
         if self.ephemeral && external {
             return Some(

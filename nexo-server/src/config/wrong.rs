@@ -137,6 +137,8 @@ mod tests {
         assert!(refusal(&["--ephemeral", "--database-url", url]).contains("a database URL"));
         assert!(refusal(&["--ephemeral", "--data-dir", "/tmp"]).contains("NEXO_DATA_DIR"));
         assert!(refusal(&["demo", "--ephemeral"]).contains("demo fills what is kept"));
+        assert!(refusal(&["--tls-cert", "a.crt"]).contains("NEXO_TLS_KEY"));
+        assert!(refusal(&["--tls-key", "a.key"]).contains("NEXO_TLS_CERT"));
         assert!(refusal(&["--app-database-url", url]).contains("NEXO_AUTH_DATABASE_URL"));
     }
 

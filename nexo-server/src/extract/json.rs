@@ -55,7 +55,7 @@ fn is_json(content_type: &str, patch: bool) -> bool {
 }
 
 /// A `T` from a body that is one JSON object.
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Outcome<T> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Outcome<T> {
     // A derived struct would also accept its fields as an array, in order.
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => {}

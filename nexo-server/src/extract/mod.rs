@@ -23,6 +23,13 @@ use crate::gateway::RequestId;
 
 pub(crate) use query::{ExportCall, ListCall};
 
+/// How texts are read, for fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    pub(crate) use super::json::parse;
+    pub(crate) use super::query::{audit_params, export_call, page, search_params};
+}
+
 /// A request on its way to its handler: the head, checked, and the body, not
 /// yet read.
 #[derive(Debug)]

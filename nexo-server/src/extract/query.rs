@@ -43,7 +43,7 @@ pub(crate) struct ExportCall<T: Entity> {
 }
 
 /// Reads `format` and the parameters of [`list_call`].
-pub(super) fn export_call<T: Entity>(query: &str) -> Outcome<ExportCall<T>> {
+pub(crate) fn export_call<T: Entity>(query: &str) -> Outcome<ExportCall<T>> {
     let (format, rest) = format(query)?;
     let ListCall { params, fields } = list_call(&rest)?;
     Ok(ExportCall { params, fields, format: format.unwrap_or_default() })
@@ -98,7 +98,7 @@ pub(super) fn number(query: &str, only: &str) -> Outcome<Option<u64>> {
 }
 
 /// Reads `limit` and `cursor`, and nothing else.
-pub(super) fn page(query: &str) -> Outcome<(Option<u16>, Option<String>)> {
+pub(crate) fn page(query: &str) -> Outcome<(Option<u16>, Option<String>)> {
     let (mut limit, mut cursor) = (None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let again = match &*name {
@@ -124,7 +124,7 @@ pub(super) fn page(query: &str) -> Outcome<(Option<u16>, Option<String>)> {
 }
 
 /// Reads the parameters of [`AuditParams`], and nothing else.
-pub(super) fn audit_params(query: &str) -> Outcome<AuditParams> {
+pub(crate) fn audit_params(query: &str) -> Outcome<AuditParams> {
     let mut params = AuditParams::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         params.accept(&name, &value).map_err(refused)?;
@@ -133,7 +133,7 @@ pub(super) fn audit_params(query: &str) -> Outcome<AuditParams> {
 }
 
 /// Reads `q`, `in` (several, or with commas) and `limit`, and nothing else.
-pub(super) fn search_params(query: &str) -> Outcome<SearchParams> {
+pub(crate) fn search_params(query: &str) -> Outcome<SearchParams> {
     let mut params = SearchParams::default();
     let mut q = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -37,7 +37,7 @@ fn token(headers: &HeaderMap) -> Outcome<&str> {
 
 /// The token of the only `Authorization` header. With two of them, which one
 /// counts would depend on who reads them, so neither does.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;

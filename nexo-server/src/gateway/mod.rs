@@ -1,7 +1,7 @@
 //! The life of a request, from head to reply.
 
 mod access_log;
-mod authenticate;
+pub(crate) mod authenticate;
 mod cors;
 mod deadline;
 mod host;
@@ -70,7 +70,7 @@ pub(crate) async fn serve(
     // Problems carry these too: without CORS, for one, a browser would hide
     // from a script why its call failed.
     request_id::stamp(&mut reply, &id);
-    security_headers::apply(&mut reply);
+    security_headers::apply(app.http(), &mut reply);
     if let Some(standing) = &seen.standing {
         rate_limit::stamp(&mut reply, standing);
     }

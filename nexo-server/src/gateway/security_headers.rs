@@ -2,9 +2,11 @@
 
 use http::HeaderValue;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 
+use crate::config::HttpConfig;
 use crate::respond::Reply;
 
 const ALWAYS: [(HeaderName, HeaderValue); 3] = [
@@ -16,10 +18,17 @@ const ALWAYS: [(HeaderName, HeaderValue); 3] = [
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-pub(super) fn apply(reply: &mut Reply) {
+/// For a year. Over plain HTTP it would be ignored, and a proxy that ends TLS says it
+/// by itself.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+pub(super) fn apply(config: &HttpConfig, reply: &mut Reply) {
     let headers = reply.headers_mut();
     for (name, value) in &ALWAYS {
         headers.insert(name, value.clone());
+    }
+    if config.tls.is_some() {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     // A handler of public data may have said otherwise.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

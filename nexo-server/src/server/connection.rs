@@ -10,8 +10,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -19,20 +21,32 @@ use super::Drained;
 use super::callers::Callers;
 use super::preface::is_http2;
 use super::socket::{Phase, Socket};
+use super::tls::{Certificates, handshake};
 use crate::app::App;
 use crate::gateway::{self, ReplyBody, limits};
 
 #[derive(Debug)]
 pub(super) struct Connections {
     app: Arc<App>,
+    certificates: Option<Certificates>,
     callers: Callers,
-    http: http1::Builder,
+    http: Arc<http1::Builder>,
     tasks: JoinSet<()>,
     graceful: GracefulShutdown,
+    /// Whether handshakes are given up.
+    closing: watch::Sender<bool>,
+}
+
+/// What one connection is served with.
+pub(super) struct Serving {
+    app: Arc<App>,
+    http: Arc<http1::Builder>,
+    watcher: Watcher,
+    peer: SocketAddr,
 }
 
 impl Connections {
-    pub(super) fn new(app: Arc<App>) -> Self {
+    pub(super) fn new(app: Arc<App>, certificates: Option<Certificates>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             // It runs from the end of one request to the head of the next one;
@@ -41,7 +55,9 @@ impl Connections {
             .max_headers(limits::PARSER_MAX_HEADER_COUNT)
             .max_buf_size(limits::PARSER_MAX_HEAD);
         let callers = Callers::new(app.http().max_connections_per_ip);
-        Self { app, callers, http, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
+        let (http, graceful) = (Arc::new(http), GracefulShutdown::new());
+        let (tasks, closing) = (JoinSet::new(), watch::Sender::new(false));
+        Self { app, certificates, callers, http, tasks, graceful, closing }
     }
 
     /// Waits until another connection is allowed.
@@ -66,34 +82,50 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let (app, http, watcher) = (self.app.clone(), self.http.clone(), self.graceful.watcher());
+        let serving = self.serving(peer);
+        let mut closing = self.closing.subscribe();
+        let Some(certificates) = self.certificates.clone() else {
+            self.tasks.spawn(async move {
+                let _seat = seat;
+                // Strangers get no HTTP/2, and so none of what can be done with it.
+                let is_http2 = tokio::select! {
+                    found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => found,
+                    _ = closing.wait_for(|closing| *closing), if is_trusted => return,
+                    else => false,
+                };
+                if is_http2 {
+                    serving.serve_http2(stream).await;
+                } else {
+                    serving.serve(stream).await;
+                }
+            });
+            return;
+        };
         self.tasks.spawn(async move {
             let _seat = seat;
-            // Strangers get no HTTP/2, and so none of what can be done with it.
-            let is_http2 = is_trusted && is_http2(&stream, app.http().header_timeout).await;
-            let served = if is_http2 {
-                watcher
-                    .watch(
-                        http2(&app)
-                            .serve_connection(TokioIo::new(stream), requests(app, peer, None)),
-                    )
-                    .await
-            } else {
-                let phase = Phase::default();
-                let socket = TokioIo::new(Socket::new(stream, phase.clone(), app.http()));
-                watcher.watch(http.serve_connection(socket, requests(app, peer, Some(phase)))).await
+            let limit = serving.app.http().header_timeout;
+            let stream = tokio::select! {
+                shaken = handshake(&certificates, stream, limit) => shaken,
+                _ = closing.wait_for(|closing| *closing) => return,
             };
-            if let Err(error) = served {
-                // Callers that break off or send what is no HTTP: their affair.
-                tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");
+            match stream {
+                Ok(stream) => serving.serve(stream).await,
+                // Scanners, who speaks no TLS, and who does not trust the certificate.
+                Err(error) => tracing::debug!(%peer, %error, "no TLS connection"),
             }
         });
+    }
+
+    pub(super) fn serving(&self, peer: SocketAddr) -> Serving {
+        let (app, http) = (self.app.clone(), self.http.clone());
+        Serving { app, http, watcher: self.graceful.watcher(), peer }
     }
 
     /// Lets every request in flight finish, for at most `limit`, and cuts what
     /// is left. Idle connections are closed at once.
     pub(super) async fn finish(self, limit: Duration) -> Drained {
-        let Self { mut tasks, graceful, .. } = self;
+        let Self { mut tasks, graceful, closing, .. } = self;
+        closing.send_replace(true);
         let all = async {
             graceful.shutdown().await;
             while tasks.join_next().await.is_some() {}
@@ -105,6 +137,35 @@ impl Connections {
         let left = tasks.len();
         tasks.shutdown().await;
         if left == 0 { Drained::Completely } else { Drained::Cut(left) }
+    }
+}
+
+impl Serving {
+    /// Answers what comes over the stream, until its end.
+    pub(super) async fn serve<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { app, http, watcher, peer } = self;
+        let phase = Phase::default();
+        let socket = TokioIo::new(Socket::new(stream, phase.clone(), app.http()));
+        let connection = http.serve_connection(socket, requests(app, peer, Some(phase)));
+        ended(watcher.watch(connection).await, peer);
+    }
+
+    /// The same with a gateway that speaks HTTP/2.
+    async fn serve_http2(self, stream: TcpStream) {
+        let Self { app, watcher, peer, .. } = self;
+        let connection =
+            http2(&app).serve_connection(TokioIo::new(stream), requests(app, peer, None));
+        ended(watcher.watch(connection).await, peer);
+    }
+}
+
+fn ended(result: hyper::Result<()>, peer: SocketAddr) {
+    if let Err(error) = result {
+        // Callers that break off or send what is no HTTP: their affair.
+        tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");
     }
 }
 

@@ -7,6 +7,7 @@ mod preface;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod write_pace;
 
 use std::io;
@@ -29,6 +30,8 @@ use accept::accept_all;
 pub(crate) use callers::caller;
 use connection::Connections;
 
+pub use tls::{Certificates, TlsError};
+
 /// Makes servers.
 #[derive(Debug)]
 pub struct Server;
@@ -48,6 +51,9 @@ pub enum ServerError {
     /// The route table contradicts itself.
     #[error(transparent)]
     Routes(#[from] AmbiguousRoutes),
+    /// TLS cannot be ended with the files that are named.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Server {
@@ -84,7 +90,7 @@ impl Server {
     /// `/ready` and whatever needs the database answer 503.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or TLS not be ended.
     pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
         let role = config.role;
         let table = table().into_iter().filter(|route| role.has(route.service()));
@@ -96,13 +102,14 @@ impl Server {
         table: Vec<Route>,
     ) -> Result<BoundServer, ServerError> {
         let router = Router::new(table)?;
+        let certificates = config.tls.clone().map(Certificates::open).transpose()?;
         let address = config.listen;
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
         let traffic = Traffic::start(&config.traffic).await;
         let app = Arc::new(App::new(config, router, traffic));
-        Ok(BoundServer { listener, local_addr, app })
+        Ok(BoundServer { listener, local_addr, certificates, app })
     }
 }
 
@@ -112,6 +119,7 @@ impl Server {
 pub struct BoundServer {
     listener: TcpListener,
     local_addr: SocketAddr,
+    certificates: Option<Certificates>,
     app: Arc<App>,
 }
 
@@ -155,6 +163,15 @@ impl Provider {
     }
 }
 
+/// Serves one connection to its end, whatever it is over.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn serve_alone<S>(app: Arc<App>, stream: S, peer: SocketAddr)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    Connections::new(app, None).serving(peer).serve(stream).await;
+}
+
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
@@ -169,6 +186,13 @@ impl BoundServer {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// What it ends TLS with, if it does: to be read again when the files have
+    /// changed, which the server notices by itself after a while.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.certificates.clone()
     }
 
     /// The way to give it its database.
@@ -188,11 +212,17 @@ impl BoundServer {
     /// flight have the drain timeout to finish. Dropping the future cuts all
     /// connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, app, .. } = self;
-        let mut connections = Connections::new(app.clone());
+        let Self { listener, app, certificates, .. } = self;
+        let mut connections = Connections::new(app.clone(), certificates.clone());
         // Until the last request is answered.
         let _watch = app.remotes().watch();
         {
+            let watching = async {
+                match &certificates {
+                    Some(certificates) => drop(certificates.watch().await),
+                    None => std::future::pending().await,
+                }
+            };
             let accepting = accept_all(listener, &mut connections);
             let until_drained = async {
                 shutdown.await;
@@ -201,6 +231,7 @@ impl BoundServer {
             };
             tokio::select! {
                 () = accepting => {}
+                () = watching => {}
                 () = until_drained => {}
             }
             // The listener is closed here: newcomers are refused, not kept waiting.

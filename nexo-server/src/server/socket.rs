@@ -15,7 +15,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::write_pace::WritePace;
@@ -56,9 +55,10 @@ impl Phase {
 
 type Timer = Option<Pin<Box<Sleep>>>;
 
+/// Over TCP, or over TLS.
 #[derive(Debug)]
-pub(super) struct Socket {
-    stream: TcpStream,
+pub(super) struct Socket<S> {
+    stream: S,
     phase: Phase,
     head_timeout: Duration,
     head_since: Instant,
@@ -66,13 +66,15 @@ pub(super) struct Socket {
     // piece never makes one.
     head_timer: Timer,
     linger_timer: Timer,
+    /// The last has been sent, and what comes is discarded.
+    is_shut: bool,
     pace: WritePace,
     /// Somebody wanted to read while writing was held up.
     read_held_up: bool,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, phase: Phase, config: &HttpConfig) -> Self {
+impl<S> Socket<S> {
+    pub(super) fn new(stream: S, phase: Phase, config: &HttpConfig) -> Self {
         Self {
             stream,
             phase,
@@ -80,6 +82,7 @@ impl Socket {
             head_since: Instant::now(),
             head_timer: None,
             linger_timer: None,
+            is_shut: false,
             pace: WritePace::new(config),
             read_held_up: false,
         }
@@ -105,14 +108,18 @@ impl Socket {
             return self.pace.poll_too_slow(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
         };
         self.pace.progress(*result.as_ref().unwrap_or(&0));
+        self.let_read(cx);
+        Poll::Ready(result)
+    }
+
+    fn let_read(&mut self, cx: &mut Context<'_>) {
         if std::mem::take(&mut self.read_held_up) {
             cx.waker().wake_by_ref();
         }
-        Poll::Ready(result)
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -139,7 +146,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -163,24 +170,30 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
+            // TLS takes bytes before the caller does.
+            return self.pace.poll_too_slow(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        };
         // hyper flushes what it has written to the last byte.
         self.pace.done();
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.let_read(cx);
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.linger_timer.is_none() {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            self.linger_timer = Some(Box::pin(sleep(LINGER)));
-        }
+        let this = &mut *self;
+        let timer = this.linger_timer.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         let mut discarded = [0; 4096];
         loop {
-            let timer = self.linger_timer.as_mut().expect("it was set above");
             if timer.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
+            if !this.is_shut {
+                ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+                this.is_shut = true;
+            }
             let mut buffer = ReadBuf::new(&mut discarded);
-            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            let read = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }

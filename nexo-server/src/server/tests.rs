@@ -23,6 +23,7 @@ mod bounds;
 mod in_flight;
 mod remote;
 mod slow;
+mod tls;
 mod unread;
 
 #[path = "../../tests/it/wire.rs"]
@@ -34,6 +35,7 @@ const SHORT: Duration = Duration::from_millis(50);
 struct Running {
     address: SocketAddr,
     app: Arc<App>,
+    certificates: Option<Certificates>,
     stop: Option<oneshot::Sender<()>>,
     ended: JoinHandle<Drained>,
     counters: TrafficCounters,
@@ -51,10 +53,10 @@ impl Running {
         let config = HttpConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..config };
         let server = Server::with_routes(config, routes).await.expect("the server listens");
         let (address, app) = (server.local_addr(), server.app.clone());
-        let counters = server.traffic_counters();
+        let (certificates, counters) = (server.certificates(), server.traffic_counters());
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Self { address, app, stop: Some(stop), ended, counters }
+        Self { address, app, certificates, stop: Some(stop), ended, counters }
     }
 
     async fn connect(&self) -> Wire {

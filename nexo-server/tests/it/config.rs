@@ -87,6 +87,8 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_MAIL_FROM", "nobody", "an address such as"),
         ("NEXO_MAIL_FROM", "crm@example.com", "both, or neither"),
         ("NEXO_SMTP_URL", "smtps://mail.example.com", "both, or neither"),
+        ("NEXO_TLS_CERT", "/etc/tls.crt", "both, or neither"),
+        ("NEXO_TLS_KEY", "/etc/tls.key", "both, or neither"),
         ("NEXO_PUBLIC_URL", "crm.example.com", "a URL such as"),
         ("NEXO_PUBLIC_URL", "https://crm.example.com/#x", "a URL such as"),
         ("NEXO_OIDC_PROVIDERS", "/nowhere/providers.json", "a file that can be read"),

@@ -1,5 +1,6 @@
 //! Who sees which records: all, those of their team, or their own.
 
+mod dashboard;
 mod lists;
 mod reach;
 mod team;

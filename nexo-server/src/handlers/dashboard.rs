@@ -1,0 +1,116 @@
+//! What somebody sees first, from as many services as are there.
+
+use futures_util::future::join;
+use nexo_core::TenantScope;
+use nexo_core::model::{Dashboard, DashboardAccount, DashboardWork, ErrorCode, Service};
+
+use crate::app::Services;
+use crate::extract::Call;
+use crate::failure::{Failure, Outcome};
+use crate::gateway::time_limit;
+use crate::respond::{self, Reply};
+
+pub(crate) async fn whole(to: &Services, scope: TenantScope, call: Call<'_>) -> Outcome<Reply> {
+    // Less than the request has: one part that hangs leaves the other its answer.
+    let limit = call.step_timeout() / 2;
+    let account = time_limit::hold(limit, account_part(to, &scope));
+    let work = time_limit::hold(limit, work_part(to, &scope));
+    respond::ok(&gather(account, work).await?)
+}
+
+pub(crate) async fn account(to: &Services, scope: TenantScope) -> Outcome<Reply> {
+    respond::ok(&account_part(to, &scope).await?)
+}
+
+pub(crate) async fn work(to: &Services, scope: TenantScope) -> Outcome<Reply> {
+    respond::ok(&work_part(to, &scope).await?)
+}
+
+/// The part of the auth service.
+pub(crate) async fn account_part(to: &Services, scope: &TenantScope) -> Outcome<DashboardAccount> {
+    Ok(to.database().dashboard_account(scope).await?)
+}
+
+/// The part of the CRM service.
+pub(crate) async fn work_part(to: &Services, scope: &TenantScope) -> Outcome<DashboardWork> {
+    Ok(to.database().dashboard_work(scope).await?)
+}
+
+/// Both parts at the same time, wherever they come from. A service that is away is
+/// told as missing; what either refuses is refused.
+///
+/// # Errors
+/// Those of a part that are no absence; `unavailable` when both are away.
+pub(crate) async fn gather(
+    account: impl Future<Output = Outcome<DashboardAccount>>,
+    work: impl Future<Output = Outcome<DashboardWork>>,
+) -> Outcome<Dashboard> {
+    let (account, work) = join(account, work).await;
+    let mut missing = Vec::new();
+    let account = present(account, Service::Auth, &mut missing)?;
+    let work = present(work, Service::Crm, &mut missing)?;
+    if account.is_none() && work.is_none() {
+        return Err(Failure::of(ErrorCode::Unavailable));
+    }
+    let partial = !missing.is_empty() || account.as_ref().is_some_and(|account| account.partial);
+    Ok(Dashboard { account, work, partial, missing })
+}
+
+/// The part, unless its service is away.
+fn present<T>(
+    part: Outcome<T>,
+    service: Service,
+    missing: &mut Vec<Service>,
+) -> Outcome<Option<T>> {
+    match part {
+        Ok(part) => Ok(Some(part)),
+        Err(failure) if is_away(failure.code()) => {
+            // The request succeeds, so that its line in the log has no cause.
+            let (code, cause) = (failure.code().as_str(), failure.cause());
+            tracing::warn!(%service, code, cause, "a dashboard is without a part");
+            missing.push(service);
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_away(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Unavailable | ErrorCode::Overloaded | ErrorCode::Timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Outcome<DashboardAccount> {
+        let (profile, members, open_invitations) = (None, None, None);
+        Ok(DashboardAccount { profile, members, open_invitations, partial: false })
+    }
+
+    async fn gathered(
+        account: Outcome<DashboardAccount>,
+        work: Outcome<DashboardWork>,
+    ) -> Result<Dashboard, ErrorCode> {
+        gather(async { account }, async { work }).await.map_err(|failure| failure.code())
+    }
+
+    #[tokio::test]
+    async fn what_is_away_is_missing_and_what_is_refused_is_refused() {
+        use ErrorCode as E;
+        for away in [E::Unavailable, E::Overloaded, E::Timeout] {
+            let told = gathered(account(), Err(Failure::of(away))).await.expect("the one is there");
+            assert!(told.account.is_some() && told.work.is_none() && told.partial);
+            assert_eq!(told.missing, [Service::Crm]);
+            let none = gathered(Err(Failure::of(away)), Err(Failure::of(away))).await;
+            assert_eq!(none, Err(E::Unavailable));
+        }
+        for refused in [E::SessionEnded, E::PermissionsChanged, E::SecondFactorMissing, E::Internal]
+        {
+            let told = gathered(account(), Err(Failure::of(refused))).await;
+            assert_eq!(told, Err(refused));
+            let told = gathered(Err(Failure::of(refused)), Err(Failure::of(E::Unavailable))).await;
+            assert_eq!(told, Err(refused));
+        }
+    }
+}
