@@ -30,6 +30,7 @@ use crate::respond::Reply;
 #[must_use]
 pub fn table() -> Vec<Route> {
     let mut table = process();
+    table.push(dashboard());
     table.extend(auth().into_iter().map(|route| route.of(Service::Auth)));
     table.extend(records().into_iter().map(|route| route.of(Service::Crm)));
     table
@@ -124,6 +125,9 @@ fn auth() -> Vec<Route> {
     ];
     table.extend(second_factor());
     table.extend(identities());
+    table.push(tenant(Method::GET, "/api/auth/dashboard", |to, scope, _| {
+        Box::pin(dashboard::account(to, scope))
+    }));
     table.extend(people());
     table.extend(api_keys());
     table
@@ -137,7 +141,9 @@ fn records() -> Vec<Route> {
             Box::pin(search::search(to, scope, call))
         }));
     }
-    table.extend(dashboard());
+    table.push(tenant(Method::GET, "/api/crm/dashboard", |to, scope, _| {
+        Box::pin(dashboard::work(to, scope))
+    }));
     table.push(tenant(Method::GET, "/api/audit", |to, scope, call| {
         Box::pin(audit::list(to, scope, call))
     }));
@@ -159,19 +165,14 @@ fn records() -> Vec<Route> {
     table
 }
 
-/// What somebody sees first: of both services, and of each.
-fn dashboard() -> [Route; 3] {
-    [
-        tenant(Method::GET, "/api/dashboard", |to, scope, call| {
-            Box::pin(dashboard::whole(to, scope, call))
-        }),
-        tenant(Method::GET, "/api/auth/dashboard", |to, scope, _| {
-            Box::pin(dashboard::account(to, scope))
-        }),
-        tenant(Method::GET, "/api/crm/dashboard", |to, scope, _| {
-            Box::pin(dashboard::work(to, scope))
-        }),
-    ]
+/// What somebody sees first, gathered from the services.
+fn dashboard() -> Route {
+    route(
+        Method::GET,
+        "/api/dashboard",
+        Handler::Gathering(|app, scope, call| Box::pin(dashboard::whole(app, scope, call))),
+    )
+    .of(Service::Entry)
 }
 
 /// Who is in the account, and what they may do.
@@ -423,7 +424,7 @@ impl Route {
     pub fn access(&self) -> Access {
         match self.handler {
             Handler::Public(_) => Access::Public,
-            Handler::Tenant(_) => Access::Tenant,
+            Handler::Tenant(_) | Handler::Gathering(_) => Access::Tenant,
         }
     }
 
@@ -521,12 +522,17 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Outcome<Reply>> + Send + 'a>>;
 pub(crate) type PublicHandler = for<'a> fn(&'a App, Call<'a>) -> Answer<'a>;
 pub(crate) type TenantHandler = for<'a> fn(&'a Services, TenantScope, Call<'a>) -> Answer<'a>;
 
+/// Of whom there is no scope here if they have an API key: see
+/// [`authenticate`](crate::gateway).
+pub(crate) type GatheringHandler = for<'a> fn(&'a App, Option<TenantScope>, Call<'a>) -> Answer<'a>;
+
 /// What answers a route. Who may call stands in the signature: a public
 /// handler is given no scope, and without one no repository can be asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Handler {
     Public(PublicHandler),
     Tenant(TenantHandler),
+    Gathering(GatheringHandler),
 }
 
 pub(crate) fn public(
@@ -534,22 +540,18 @@ pub(crate) fn public(
     path: impl Into<Cow<'static, str>>,
     handler: PublicHandler,
 ) -> Route {
-    Route {
-        method,
-        path: path.into(),
-        handler: Handler::Public(handler),
-        example: None,
-        upload: None,
-        service: Service::Process,
-        limit: Limit::Standard,
-    }
+    route(method, path, Handler::Public(handler))
 }
 
 fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHandler) -> Route {
+    route(method, path, Handler::Tenant(handler))
+}
+
+fn route(method: Method, path: impl Into<Cow<'static, str>>, handler: Handler) -> Route {
     Route {
         method,
         path: path.into(),
-        handler: Handler::Tenant(handler),
+        handler,
         example: None,
         upload: None,
         service: Service::Process,

@@ -27,6 +27,7 @@ impl Role {
     pub(crate) fn answers(self, service: Service) -> bool {
         match service {
             Service::Process => true,
+            Service::Entry => self.is_entry(),
             Service::Auth => matches!(self, Self::All | Self::Auth),
             Service::Crm => matches!(self, Self::All | Self::Crm),
         }
@@ -48,6 +49,8 @@ impl Role {
 pub enum Service {
     /// Each process for itself.
     Process,
+    /// Who callers come to first, from what the services say.
+    Entry,
     /// Users, sessions, roles and keys.
     Auth,
     /// Clients, projects and whatever else an account has.
@@ -58,6 +61,7 @@ impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Process => "process",
+            Self::Entry => "entry",
             Self::Auth => "auth",
             Self::Crm => "crm",
         })

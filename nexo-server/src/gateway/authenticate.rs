@@ -5,7 +5,8 @@ use http::header::AUTHORIZATION;
 use nexo_core::model::ErrorCode;
 use nexo_core::{TenantScope, TokenVerifier};
 
-use crate::app::{App, Services};
+use crate::app::App;
+use crate::config::Role;
 use crate::failure::{Failure, Outcome};
 
 /// The longest access token that is looked at, in bytes.
@@ -13,21 +14,21 @@ const MAX_TOKEN: usize = 8 * 1024;
 
 /// The scope of a verified token. Whether its session still lives is decided
 /// by the database, in the flush that does the work.
-pub(super) async fn scope(services: &Services, headers: &HeaderMap) -> Outcome<TenantScope> {
-    services.verify(token(headers)?).await
-}
-
-/// Refuses what another process need not be asked about, and tells whose token it
-/// is if that can be known. That one verifies the
-/// token again: nothing that a gateway found out is believed.
-pub(super) async fn admit(app: &App, headers: &HeaderMap) -> Outcome<Option<TenantScope>> {
-    let token = token(headers)?;
-    // Only a database can tell whether an API key is one.
+///
+/// A gateway only refuses what the others need not be asked about: they verify
+/// the token again, and nothing that it found out is believed. An API key has no
+/// scope there, because only a database can tell whether it is one.
+pub(super) async fn scope(app: &App, headers: &HeaderMap) -> Outcome<Option<TenantScope>> {
+    let token = || token(headers);
+    if app.http().role != Role::Gateway {
+        let services = app.services()?;
+        return services.verify(token()?).await.map(Some);
+    }
+    let token = token()?;
     if TokenVerifier::is_api_key(token) {
         return Ok(None);
     }
-    let keys = app.remotes().keys();
-    let keys = keys.ok_or_else(|| Failure::of(ErrorCode::Unavailable))?;
+    let keys = app.remotes().keys().ok_or_else(|| Failure::of(ErrorCode::Unavailable))?;
     keys.verify(token).await.map(Some)
 }
 

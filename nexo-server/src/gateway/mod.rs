@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 
 use crate::app::App;
 use crate::extract::{Call, Caller};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::remote;
 use crate::respond::{self, Reply};
 use crate::routes::{Access, Handler, Limit, Route};
@@ -135,37 +135,30 @@ async fn answer<'a>(
     rates: Rates<'a>,
     standing: &mut Option<Standing>,
 ) -> Outcome<Reply> {
-    if let Some(upstream) = app.elsewhere(route.service()) {
-        let mut scope = None;
-        if route.access() == Access::Tenant {
-            rates.refuse_known(standing)?;
-            scope = match authenticate::admit(app, &parts.headers).await {
-                Ok(scope) => scope,
-                Err(failure) => return rates.count(None, standing).await.and(Err(failure)),
-            };
-        }
-        rates.count(scope.as_ref(), standing).await?;
-        return remote::forward(upstream, route, call).await;
-    }
-    match route.handler() {
-        Handler::Public(handler) => {
-            rates.count(None, standing).await?;
-            handler(app, call).await
-        }
-        Handler::Tenant(handler) => {
-            let services = app.services()?;
-            // Before the body is read: strangers are not worth a megabyte.
+    let scope = match route.access() {
+        Access::Public => None,
+        Access::Tenant => {
             // A flood is not even worth the check of a signature.
             rates.refuse_known(standing)?;
-            let scope = match authenticate::scope(services, &parts.headers).await {
-                Ok(scope) => scope.seen_from(call.peer()),
+            // Before the body is read: strangers are not worth a megabyte.
+            match authenticate::scope(app, &parts.headers).await {
+                Ok(scope) => scope.map(|scope| scope.seen_from(call.peer())),
                 // Of a stranger nothing is known but the address.
                 Err(failure) => return rates.count(None, standing).await.and(Err(failure)),
-            };
-            // A gateway has counted users; keys are known here alone.
-            let is_counted = app.http().role.is_entry() || scope.key_id().is_some();
-            rates.count(Some(&scope).filter(|_| is_counted), standing).await?;
-            handler(services, scope, call).await
+            }
         }
+    };
+    // A gateway has counted users; keys are known behind it alone.
+    let is_entry = app.http().role.is_entry();
+    let counted = scope.as_ref().filter(|scope| is_entry || scope.key_id().is_some());
+    rates.count(counted, standing).await?;
+    if let Some(upstream) = app.elsewhere(route.service()) {
+        return remote::forward(upstream, route, call).await;
+    }
+    match (route.handler(), scope) {
+        (Handler::Public(handler), _) => handler(app, call).await,
+        (Handler::Gathering(handler), scope) => handler(app, scope, call).await,
+        (Handler::Tenant(handler), Some(scope)) => handler(app.services()?, scope, call).await,
+        (Handler::Tenant(_), None) => Err(Failure::internal("a tenant's route without a scope")),
     }
 }

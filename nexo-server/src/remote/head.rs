@@ -9,7 +9,8 @@ use http::header::{
     UPGRADE, USER_AGENT,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Uri, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use tokio::time::Instant;
 
 use super::backend::Backend;
@@ -54,29 +55,50 @@ const HEAD_START: std::time::Duration = std::time::Duration::from_millis(50);
 /// The head of a request, for as many backends as it takes.
 #[derive(Debug)]
 pub(super) struct Head<'a> {
-    parts: &'a Parts,
+    method: &'a Method,
+    target: Option<PathAndQuery>,
     headers: HeaderMap,
     deadline: Option<Instant>,
 }
 
+/// Of a question that is asked for somebody, and is not their request.
+const ASKED_WITH: [HeaderName; 4] = [
+    AUTHORIZATION,
+    USER_AGENT,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
 impl<'a> Head<'a> {
     pub(super) fn new(parts: &'a Parts, caller: Caller<'_>, deadline: Option<Instant>) -> Self {
-        let mut headers = HeaderMap::with_capacity(FORWARDED.len() + 3);
-        for name in &FORWARDED {
-            for value in parts.headers.get_all(name) {
-                headers.append(name.clone(), value.clone());
-            }
-        }
-        let from = HeaderValue::try_from(caller.ip.to_string()).expect("an address is header text");
-        headers.insert(X_FORWARDED_FOR, from);
-        headers.insert(X_REQUEST_ID, caller.request.value().clone());
-        Self { parts, headers, deadline }
+        let target = parts.uri.path_and_query().cloned();
+        Self::of(&parts.method, target, headers(&FORWARDED, parts, caller), deadline)
+    }
+
+    /// Of another question for the same caller.
+    pub(super) fn asking(
+        path: &'static str,
+        parts: &Parts,
+        caller: Caller<'_>,
+        deadline: Instant,
+    ) -> Self {
+        let target = Some(PathAndQuery::from_static(path));
+        Self::of(&Method::GET, target, headers(&ASKED_WITH, parts, caller), Some(deadline))
+    }
+
+    fn of(
+        method: &'a Method,
+        target: Option<PathAndQuery>,
+        headers: HeaderMap,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { method, target, headers, deadline }
     }
 
     /// The request for one backend.
     pub(super) fn request(&self, backend: &Backend, body: Outbound) -> Request<Outbound> {
         let mut request = Request::new(body);
-        *request.method_mut() = self.parts.method.clone();
+        *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
         if let Some(deadline) = self.deadline {
             let left =
@@ -84,20 +106,33 @@ impl<'a> Head<'a> {
             let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             request.headers_mut().insert(X_REQUEST_TIMEOUT, left.into());
         }
-        let target = self.parts.uri.path_and_query().cloned();
-        address(&mut request, backend, target);
+        address(&mut request, backend, self.target.clone());
         request
     }
+}
+
+/// These of the caller's, and who that is.
+fn headers(names: &[HeaderName], parts: &Parts, caller: Caller<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(names.len() + 3);
+    for name in names {
+        for value in parts.headers.get_all(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    let from = HeaderValue::try_from(caller.ip.to_string()).expect("an address is header text");
+    headers.insert(X_FORWARDED_FOR, from);
+    headers.insert(X_REQUEST_ID, caller.request.value().clone());
+    headers
 }
 
 /// Names the backend as its protocol wants it.
 pub(super) fn address(
     request: &mut Request<Outbound>,
     backend: &Backend,
-    target: Option<http::uri::PathAndQuery>,
+    target: Option<PathAndQuery>,
 ) {
     let mut uri = http::uri::Parts::default();
-    uri.path_and_query = target.or_else(|| Some(http::uri::PathAndQuery::from_static("/")));
+    uri.path_and_query = target.or_else(|| Some(PathAndQuery::from_static("/")));
     match backend.protocol() {
         Protocol::Http1 => {
             request.headers_mut().insert(HOST, backend.host().clone());

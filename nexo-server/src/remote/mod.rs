@@ -11,6 +11,7 @@ mod backend;
 mod breaker;
 mod budget;
 mod connections;
+mod fetch;
 mod forward;
 mod head;
 mod keys;
@@ -27,6 +28,7 @@ use crate::config::{RemoteConfig, Service};
 
 #[cfg(test)]
 pub(crate) use breaker::BreakerState;
+pub(crate) use fetch::fetch;
 pub(crate) use forward::forward;
 pub(crate) use keys::PublishedKeys;
 pub(crate) use upstream::Upstream;
@@ -55,7 +57,7 @@ impl Remotes {
     /// Who is asked for a service that is not answered here.
     pub(crate) fn upstream(&self, service: Service) -> Option<&Arc<Upstream>> {
         match service {
-            Service::Process => None,
+            Service::Process | Service::Entry => None,
             Service::Auth => self.auth.as_ref(),
             Service::Crm => self.crm.as_ref(),
         }
