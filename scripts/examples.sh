@@ -13,7 +13,7 @@ echo "== embedded_core"
 echo "== quickstart"
 log=$(mktemp)
 files=$(mktemp -d)
-env -u DATABASE_URL "$target/nexo-server" --ephemeral --listen 127.0.0.1:0 >"$log" 2>&1 &
+env -u DATABASE_URL "$target/nexo-server" --ephemeral --listen 127.0.0.1:0 --metrics-listen off >"$log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$log" "$files"' EXIT
 

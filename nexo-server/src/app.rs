@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
 use nexo_core::{Authenticator, Database, Importer, Repository, Table, TenantScope};
-use tokio::sync::Mutex;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
 use crate::gateway::ReplyMemory;
+use crate::health::Probe;
 use crate::mail::{MailConfig, Mailer, Mailing};
+use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcProviders};
 use crate::router::Router;
 
@@ -21,6 +21,7 @@ pub(crate) struct App {
     http: HttpConfig,
     router: Router,
     reply_memory: ReplyMemory,
+    metrics: Metrics,
     /// Empty until the database is open.
     services: OnceLock<Services>,
     /// What sends letters, until the server stops.
@@ -31,8 +32,11 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(http: HttpConfig, router: Router) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
+        let metrics = Metrics::new(router.names(), http.max_connections);
+        metrics.add_reply_memory(reply_memory.clone());
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
-        Self { http, router, reply_memory, services, mailing: Default::default(), draining }
+        let mailing = Default::default();
+        Self { http, router, reply_memory, metrics, services, mailing, draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -45,6 +49,10 @@ impl App {
 
     pub(crate) fn reply_memory(&self) -> &ReplyMemory {
         &self.reply_memory
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The core, once it is there.
@@ -70,7 +78,10 @@ impl App {
                 mailer
             });
             let oidc = Oidc::new(providers);
-            Services { database, authenticator, mailer, oidc, pinged: Mutex::new(None) }
+            self.metrics.add_core(database.clone(), authenticator.clone());
+            self.metrics.add_mail(mailer.clone());
+            let (crm_probe, auth_probe) = Default::default();
+            Services { database, authenticator, mailer, oidc, crm_probe, auth_probe }
         };
         self.services.get_or_init(services);
         if mailing.is_some() {
@@ -102,15 +113,9 @@ pub(crate) struct Services {
     authenticator: Authenticator,
     mailer: Option<Mailer>,
     oidc: Oidc,
-    /// When the database was last asked, and whether it answered.
-    pinged: Mutex<Option<(Instant, bool)>>,
+    crm_probe: Probe,
+    auth_probe: Probe,
 }
-
-/// How long the database may take to answer a ping.
-const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an answer is good for. Probes come from anybody, and must not be
-/// a way to keep the pool busy.
-const PING_FRESH: Duration = Duration::from_millis(250);
 
 impl Services {
     pub(crate) fn authenticator(&self) -> &Authenticator {
@@ -147,18 +152,18 @@ impl Services {
         Ok(self.database.search(scope, params).await?)
     }
 
-    /// Whether the database answers, known within a second. Concurrent callers
-    /// share one ping.
-    pub(crate) async fn database_answers(&self) -> bool {
-        let mut pinged = self.pinged.lock().await;
-        if let Some((at, answered)) = *pinged
-            && at.elapsed() < PING_FRESH
-        {
-            return answered;
-        }
-        let ping = tokio::time::timeout(PING_TIMEOUT, self.database.ping());
-        let answered = matches!(ping.await, Ok(Ok(())));
-        *pinged = Some((Instant::now(), answered));
-        answered
+    pub(crate) fn crm_probe(&self) -> &Probe {
+        &self.crm_probe
+    }
+
+    pub(crate) fn auth_probe(&self) -> &Probe {
+        &self.auth_probe
+    }
+
+    /// Whether every connection of a pool is taken.
+    pub(crate) fn is_full(&self, pool: &str) -> bool {
+        let pools = self.database.pools();
+        let found = pools.iter().find(|known| known.name == pool);
+        found.is_some_and(|pool| pool.open >= pool.most && pool.idle == 0)
     }
 }

@@ -3,12 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the server is and what to try first, to be pasted into a shell.
-pub(crate) fn text(address: SocketAddr, database: &str) -> String {
+pub(crate) fn text(address: SocketAddr, metrics: Option<SocketAddr>, database: &str) -> String {
     let url = format!("http://{}", callable(address));
+    let metrics = match metrics {
+        Some(address) => format!("http://{}/metrics", callable(address)),
+        None => "off".to_owned(),
+    };
     format!(
         r#"
 NEXO {version} listens on {url}
 Database: {database}
+Metrics:  {metrics}
 
 First steps, in another shell:
 

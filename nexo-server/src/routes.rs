@@ -30,6 +30,10 @@ use crate::respond::Reply;
 pub fn table() -> Vec<Route> {
     let mut table = vec![
         public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
+        public(Method::GET, "/health/auth", |app, _| Box::pin(health::auth(app))),
+        public(Method::GET, "/health/crm", |app, _| Box::pin(health::crm(app))),
+        public(Method::GET, "/health/database", |app, _| Box::pin(health::database(app))),
+        public(Method::GET, "/live", |_, _| Box::pin(async { health::live() })),
         public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
         public(Method::GET, "/.well-known/jwks.json", |app, _| Box::pin(keys::jwks(app))),
         public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call)))
@@ -345,6 +349,8 @@ pub struct Route {
     handler: Handler,
     example: Option<fn(u32) -> Value>,
     upload: Option<Upload>,
+    /// Its place in the table that is served.
+    number: usize,
 }
 
 impl Route {
@@ -392,6 +398,14 @@ impl Route {
     fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
         self.upload = Some(Upload { most, example });
         self
+    }
+
+    pub(crate) fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
+    }
+
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     pub(crate) fn is_upload(&self) -> bool {
@@ -446,6 +460,7 @@ pub(crate) fn public(
         handler: Handler::Public(handler),
         example: None,
         upload: None,
+        number: 0,
     }
 }
 
@@ -456,5 +471,6 @@ fn tenant(method: Method, path: impl Into<Cow<'static, str>>, handler: TenantHan
         handler: Handler::Tenant(handler),
         example: None,
         upload: None,
+        number: 0,
     }
 }

@@ -90,7 +90,8 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     // Before the database, which may take a while: probes get answers, and a
     // port that is taken is known at once.
     let server = Server::listen(settings.http()).await?;
-    let (address, provider) = (server.local_addr(), server.provider());
+    let (address, metrics, provider) =
+        (server.local_addr(), server.metrics_addr(), server.provider());
     let (quit, told) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { drop(told.await) }));
 
@@ -100,7 +101,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
         () = signals.next() => Ok(None),
     };
     if let Ok(Some((database, _))) = &started {
-        announce(settings.log_format, address, database);
+        announce(settings.log_format, address, metrics, database);
         signals.next().await;
     }
     drop(quit);
@@ -133,10 +134,13 @@ async fn start(
     Ok(Some((opened.name, sealer)))
 }
 
-fn announce(format: LogFormat, address: SocketAddr, database: &str) {
+fn announce(format: LogFormat, address: SocketAddr, metrics: Option<SocketAddr>, database: &str) {
+    if let Some(address) = metrics {
+        tracing::info!(%address, "metrics are told");
+    }
     tracing::info!(%address, database, "listening");
     if format == LogFormat::Pretty {
-        print(&banner::text(address, database));
+        print(&banner::text(address, metrics, database));
     }
 }
 

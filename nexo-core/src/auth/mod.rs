@@ -33,4 +33,5 @@ mod user_data;
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
+pub use password::HashingCount;
 pub(crate) use secret::{Kind, OpaqueToken};

@@ -11,9 +11,10 @@ use super::app::{App, Written};
 use super::config::DatabaseConfig;
 #[cfg(feature = "auth")]
 use super::identity::Identity;
+use super::latency::LatencyCount;
 use super::migrate::{self, chain};
 use super::once::{IdempotencyKey, Once, once};
-use super::pool::{self, acquire};
+use super::pool::{self, PoolCount, acquire};
 use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
@@ -120,6 +121,25 @@ impl Database {
     /// `unavailable` or `overloaded` when there is none.
     pub async fn ping(&self) -> Result<()> {
         self.0.app.acquire(Reach::Account).await?.check_connection().await.map_err(translate)
+    }
+
+    /// How busy each pool of connections is now. To look costs next to nothing.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolCount> {
+        let mut pools = self.0.app.pools().to_vec();
+        #[cfg(feature = "auth")]
+        pools.push(self.0.identity.count());
+        pools
+    }
+
+    /// How long statements that travelled together took, from being sent to the
+    /// last answer, by whose connections they took (`app`, `auth`).
+    #[must_use]
+    pub fn latencies(&self) -> Vec<(&'static str, LatencyCount)> {
+        let mut latencies = vec![("app", self.0.app.latency().count())];
+        #[cfg(feature = "auth")]
+        latencies.push(("auth", self.0.identity.latency().count()));
+        latencies
     }
 
     /// What the next borrowers of connections would find set: the account, the user,

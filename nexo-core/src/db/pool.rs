@@ -41,6 +41,34 @@ pub(super) fn pool(
         .expect("a runtime is given, which is all that timeouts need")
 }
 
+/// How busy a pool of connections is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCount {
+    /// Whose connections they are: `app`, `limited` (those who see only some
+    /// records) or `auth`.
+    pub name: &'static str,
+    /// The most connections.
+    pub most: usize,
+    /// Those that are open.
+    pub open: usize,
+    /// Of them, those that nobody uses.
+    pub idle: usize,
+    /// Those who wait for one.
+    pub waiting: usize,
+}
+
+/// How busy the pool is now.
+pub(super) fn count(name: &'static str, pool: &Pool) -> PoolCount {
+    let status = pool.status();
+    PoolCount {
+        name,
+        most: status.max_size,
+        open: status.size,
+        idle: status.available,
+        waiting: status.waiting,
+    }
+}
+
 /// A connection from the pool, or why there is none.
 pub(super) async fn acquire(pool: &Pool) -> Result<Object> {
     pool.get().await.map_err(|error| match error {

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin};
+use super::{MetricsConfig, Network, Origin};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
-/// The default is what `nexo-server` does without any flag.
+/// The default is what `nexo-server` does without any flag, but that the program
+/// also tells [`metrics`](Self::metrics).
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
@@ -43,6 +44,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<Origin>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where metrics are told.
+    pub metrics: MetricsConfig,
 }
 
 impl HttpConfig {
@@ -69,6 +72,7 @@ impl Default for HttpConfig {
             drain_timeout: Duration::from_secs(30),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            metrics: MetricsConfig::default(),
         }
     }
 }

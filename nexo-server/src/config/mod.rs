@@ -3,6 +3,7 @@
 mod command;
 mod database_url;
 mod http;
+mod metrics;
 mod print;
 mod settings;
 mod smtp_url;
@@ -10,10 +11,12 @@ mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use metrics::MetricsConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
 pub(crate) use database_url::DatabaseUrl;
+pub(crate) use metrics::MetricsArgs;
 pub(crate) use print::print;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;

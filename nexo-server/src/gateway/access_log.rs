@@ -4,7 +4,7 @@
 //! and no body ever is.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use nexo_core::model::ErrorCode;
@@ -16,7 +16,8 @@ use crate::respond::Reply;
 use crate::routes::Route;
 
 /// Asked every few seconds by machines, and worth a line to nobody.
-const PROBES: [&str; 2] = ["/health", "/ready"];
+const PROBES: [&str; 6] =
+    ["/health", "/health/auth", "/health/crm", "/health/database", "/live", "/ready"];
 
 /// The time at which a request came in.
 #[derive(Debug)]
@@ -25,6 +26,10 @@ pub(super) struct Entry(Instant);
 impl Entry {
     pub(super) fn open() -> Self {
         Self(Instant::now())
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 
     /// The only place where the cause of a failure is logged.

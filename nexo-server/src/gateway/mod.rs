@@ -42,6 +42,7 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let entry = Entry::open();
+    let counted = app.metrics().requests().begin();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
     let peer = peer::address(app.http(), socket, &parts.headers);
@@ -62,14 +63,20 @@ pub(crate) async fn serve(
 
     // Problems carry these too: without CORS, for one, a browser would hide
     // from a script why its call failed.
-    request_id::stamp(&mut reply, &id);
-    security_headers::apply(&mut reply);
+    stamp(&mut reply, &id);
     cors::apply(app.http(), &parts, &mut reply);
     if app.is_draining() {
         respond::close(&mut reply);
     }
+    counted.end(&parts.method, route, reply.status(), entry.elapsed());
     entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
     reply.map(|body| ReplyBody::new(body, room, &id))
+}
+
+/// What every reply carries, whoever it is for.
+pub(crate) fn stamp(reply: &mut Reply, id: &RequestId) {
+    request_id::stamp(reply, id);
+    security_headers::apply(reply);
 }
 
 /// One stage a line; the first failure ends it.

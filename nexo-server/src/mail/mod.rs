@@ -86,6 +86,11 @@ impl Mailer {
         (Self { queue, behind }, Mailing { closing, task })
     }
 
+    /// How many letters wait, and how many may.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.queue.max_capacity() - self.queue.capacity(), self.queue.max_capacity())
+    }
+
     /// Queues a letter.
     pub(crate) fn send(&self, letter: Letter) -> Outcome<()> {
         self.queue.try_send(letter).map_err(|_| overloaded())

@@ -55,7 +55,10 @@ impl Connections {
         let seat = if self.app.http().trusts(peer.ip()) {
             None
         } else {
-            let Some(seat) = self.callers.seat(peer.ip()) else { return };
+            let Some(seat) = self.callers.seat(peer.ip()) else {
+                self.app.metrics().connections().refused();
+                return;
+            };
             Some(seat)
         };
         // Replies are written whole, so there is nothing to gather.
@@ -77,8 +80,9 @@ impl Connections {
         });
         let connection = self.http.serve_connection(TokioIo::new(socket), service);
         let connection = self.graceful.watch(connection);
+        let open = self.app.metrics().connections().open();
         self.tasks.spawn(async move {
-            let _seat = seat;
+            let _held = (seat, open);
             if let Err(error) = connection.await {
                 // Callers that break off or send what is no HTTP: their affair.
                 tracing::debug!(%peer, error = crate::failure::chain(&error), "connection ended");

@@ -14,11 +14,13 @@ use std::sync::Arc;
 
 use nexo_core::{Authenticator, Database};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::app::App;
 use crate::config::HttpConfig;
 use crate::mail::MailConfig;
+use crate::metrics::MetricsListener;
 use crate::oidc::OidcProviders;
 use crate::router::{AmbiguousRoutes, Router};
 use crate::routes::{Route, table};
@@ -37,6 +39,17 @@ pub enum ServerError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} ({source}); choose another address with --listen")]
     Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The address for metrics cannot be listened on, and was asked for.
+    #[error(
+        "cannot listen on {address} for metrics ({source}); choose another address with \
+         --metrics-listen, or off"
+    )]
+    BindMetrics {
         /// The address.
         address: SocketAddr,
         /// The system's answer.
@@ -95,7 +108,9 @@ impl Server {
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
-        Ok(BoundServer { listener, local_addr, app: Arc::new(App::new(config, router)) })
+        let metrics = MetricsListener::bind(&config.metrics).await?;
+        let app = Arc::new(App::new(config, router));
+        Ok(BoundServer { listener, local_addr, metrics, app })
     }
 }
 
@@ -105,6 +120,7 @@ impl Server {
 pub struct BoundServer {
     listener: TcpListener,
     local_addr: SocketAddr,
+    metrics: Option<MetricsListener>,
     app: Arc<App>,
 }
 
@@ -157,6 +173,12 @@ impl BoundServer {
         self.local_addr
     }
 
+    /// Where it tells its metrics, if it does.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsListener::local_addr)
+    }
+
     /// The way to give it its database.
     #[must_use]
     pub fn provider(&self) -> Provider {
@@ -168,7 +190,12 @@ impl BoundServer {
     /// flight have the drain timeout to finish. Dropping the future cuts all
     /// connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, app, .. } = self;
+        let Self { listener, metrics, app, .. } = self;
+        // To the very end: those who watch see the drain too.
+        let mut watched = JoinSet::new();
+        if let Some(metrics) = metrics {
+            watched.spawn(metrics.run(app.clone()));
+        }
         let mut connections = Connections::new(app.clone());
         {
             let accepting = accept_all(listener, &mut connections);
@@ -185,6 +212,7 @@ impl BoundServer {
         }
         let drained = connections.finish(app.http().drain_timeout).await;
         app.finish_mail().await;
+        watched.shutdown().await;
         drained
     }
 }

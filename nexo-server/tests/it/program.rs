@@ -33,7 +33,12 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// The same with another copy of the binary.
 pub(crate) fn command_of(binary: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary);
-    command.args(["--listen", "127.0.0.1:0"]).args(args).env_remove("DATABASE_URL");
+    command.args(["--listen", "127.0.0.1:0"]);
+    // Two servers on a machine would want the same one.
+    if !args.contains(&"--metrics-listen") {
+        command.args(["--metrics-listen", "off"]);
+    }
+    command.args(args).env_remove("DATABASE_URL");
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"NEXO_") && name != "NEXO_PG_BINDIR" {
             command.env_remove(name);
