@@ -31,6 +31,8 @@ mod mail;
 mod metrics;
 mod oidc;
 mod open;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod recover;
 mod respond;
 mod router;
@@ -39,7 +41,9 @@ mod run;
 mod server;
 mod signals;
 
-pub use config::{HttpConfig, MetricsConfig, Network, Origin, ParseNetworkError, ParseOriginError};
+pub use config::{
+    HttpConfig, MetricsConfig, Network, Origin, ParseNetworkError, ParseOriginError, TracesConfig,
+};
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;

@@ -48,7 +48,9 @@ where
 {
     log::init(settings.log_format, &settings.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(E::from).and_then(|runtime| runtime.block_on(work)) {
+    let done = runtime.map_err(E::from).and_then(|runtime| runtime.block_on(work));
+    log::finish();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nexo-server: {error}");

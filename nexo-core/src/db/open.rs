@@ -247,7 +247,7 @@ async fn connect(
     config: &DatabaseConfig,
     tls: &MakeRustlsConnect,
 ) -> Result<Client> {
-    let mut target = target.clone();
+    let mut target = config.named(target.clone());
     target.connect_timeout(config.connect_timeout);
     let (client, connection) = target.connect(tls.clone()).await.map_err(|error| {
         let place = place(&target);

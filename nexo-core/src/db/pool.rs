@@ -24,11 +24,8 @@ pub(super) fn pool(
     config: &DatabaseConfig,
     tls: &MakeRustlsConnect,
 ) -> Pool {
-    let mut target = target.clone();
+    let mut target = config.named(target.clone());
     target.connect_timeout(config.connect_timeout);
-    if target.get_application_name().is_none() {
-        target.application_name("nexo");
-    }
     // Fast: a closed connection is noticed by the driver itself, and every
     // transaction ends before its connection is given back.
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{MetricsConfig, Network, Origin};
+use super::{MetricsConfig, Network, Origin, TracesConfig};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
@@ -46,6 +46,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<Network>,
     /// Where metrics are told.
     pub metrics: MetricsConfig,
+    /// Which requests belong to a trace.
+    pub traces: TracesConfig,
 }
 
 impl HttpConfig {
@@ -73,6 +75,7 @@ impl Default for HttpConfig {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             metrics: MetricsConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 }

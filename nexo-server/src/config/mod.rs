@@ -7,11 +7,13 @@ mod metrics;
 mod print;
 mod settings;
 mod smtp_url;
+mod traces;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
 pub use metrics::MetricsConfig;
+pub use traces::TracesConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
@@ -20,4 +22,5 @@ pub(crate) use metrics::MetricsArgs;
 pub(crate) use print::print;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;
+pub(crate) use traces::TracesArgs;
 pub(crate) use wrong::{Refused, read};

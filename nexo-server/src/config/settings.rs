@@ -8,7 +8,9 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
-use super::{Command, DatabaseUrl, HttpConfig, MetricsArgs, Network, Origin, SmtpUrl, values};
+use super::{
+    Command, DatabaseUrl, HttpConfig, MetricsArgs, Network, Origin, SmtpUrl, TracesArgs, values,
+};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
 
@@ -207,6 +209,9 @@ pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
 
+    #[command(flatten)]
+    pub(crate) traces: TracesArgs,
+
     /// How to write the log
     #[arg(long, env = "NEXO_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,
@@ -234,6 +239,7 @@ impl Settings {
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             metrics: self.metrics.config(),
+            traces: self.traces.config(),
             ..HttpConfig::default()
         }
     }

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
-use crate::gateway::RequestId;
+use crate::gateway::{RequestId, TraceContext};
 
 pub(crate) use query::{ExportCall, ListCall};
 
@@ -42,6 +42,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Caller<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) request: &'a RequestId,
+    /// The trace that the request belongs to, if any.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl<'a> Call<'a> {

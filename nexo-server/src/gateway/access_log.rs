@@ -3,14 +3,13 @@
 //! The route's pattern is logged and not the path, which names rows; no header
 //! and no body ever is.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use nexo_core::model::ErrorCode;
 use tracing::Level;
 
-use super::request_id::RequestId;
+use crate::extract::Caller;
 use crate::failure::Failure;
 use crate::respond::Reply;
 use crate::routes::Route;
@@ -39,12 +38,13 @@ impl Entry {
         route: Option<&Route>,
         reply: &Reply,
         failure: Option<&Failure>,
-        id: &RequestId,
-        peer: IpAddr,
+        caller: Caller<'_>,
     ) {
         let status = reply.status();
         let route = route.map_or("-", Route::path);
         let code = failure.map(|failure| failure.code().as_str());
+        let (id, peer) = (caller.request, caller.ip);
+        let trace = caller.trace.map(|trace| tracing::field::display(trace.trace_id()));
         let ms = self.0.elapsed().as_micros() as f64 / 1000.0;
         // A macro, because a level is part of an event's static description.
         macro_rules! line {
@@ -58,6 +58,7 @@ impl Entry {
                     code,
                     ms,
                     id = id.as_str(),
+                    trace,
                     %peer,
                     $($cause)*
                 )

@@ -12,6 +12,8 @@ mod reply_memory;
 mod request_id;
 mod security_headers;
 pub(crate) mod time_limit;
+mod trace;
+mod trace_context;
 
 use std::net::SocketAddr;
 
@@ -25,9 +27,13 @@ use crate::failure::Outcome;
 use crate::respond::{self, Reply};
 use crate::routes::{Handler, Route};
 
+use tracing::Instrument;
+
 use access_log::Entry;
 use reply_body::ReplyBody;
 pub(crate) use request_id::RequestId;
+use trace::Trace;
+pub(crate) use trace_context::TraceContext;
 
 pub(crate) use reply_memory::ReplyMemory;
 
@@ -48,9 +54,11 @@ pub(crate) async fn serve(
     let peer = peer::address(app.http(), socket, &parts.headers);
     let mut route = None;
 
-    let stages = stages(app, &parts, body, Caller { ip: peer, request: &id }, &mut route);
+    let trace = Trace::begin(&parts, app.http().traces.always, &id);
+    let caller = Caller { ip: peer, request: &id, trace: trace.context };
+    let stages = stages(app, &parts, body, caller, &mut route);
     // Outermost, so that no stage can take the connection down with it.
-    let outcome = panic_guard::hold(stages).await;
+    let outcome = panic_guard::hold(stages).instrument(trace.span.clone()).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
     let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
     let ((mut reply, room), failure) = match outcome {
@@ -68,9 +76,10 @@ pub(crate) async fn serve(
     if app.is_draining() {
         respond::close(&mut reply);
     }
+    trace.end(&parts.method, route.map_or("-", Route::path), reply.status());
     counted.end(&parts.method, route, reply.status(), entry.elapsed());
-    entry.write(&parts.method, route, &reply, failure.as_ref(), &id, peer);
-    reply.map(|body| ReplyBody::new(body, room, &id))
+    entry.write(&parts.method, route, &reply, failure.as_ref(), caller);
+    reply.map(|body| ReplyBody::new(body, room, trace.span))
 }
 
 /// What every reply carries, whoever it is for.

@@ -30,10 +30,13 @@ mod mail;
 mod matrix;
 mod metrics;
 mod oidc;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod people;
 mod privacy;
 mod process;
 mod program;
+mod redaction;
 mod routes;
 mod tokens;
 mod wire;

@@ -77,8 +77,13 @@ impl Program {
 
     /// Waits until it serves.
     pub(crate) fn listening(mut self) -> Self {
-        let line = self.logs("listening");
-        let start = line.find("127.0.0.1:").unwrap();
+        // PostgreSQL listens too, which is told to those who want to know all.
+        let (line, start) = loop {
+            let line = self.logs("listening");
+            if let Some(start) = line.find("127.0.0.1:") {
+                break (line, start);
+            }
+        };
         let ends = |c: char| !(c.is_ascii_digit() || c == '.' || c == ':');
         self.address = line[start..].split(ends).next().unwrap().parse().unwrap();
         self
