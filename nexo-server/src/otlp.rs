@@ -85,7 +85,6 @@ impl RequestSpan {
             target: TARGET,
             parent: None,
             "request",
-            otel.name = Empty,
             otel.kind = "server",
             otel.status_code = Empty,
             http.request.method = method.as_str(),
@@ -128,9 +127,9 @@ impl RequestSpan {
         })
     }
 
-    /// Makes what stands below it.
-    pub(crate) fn around<R>(&self, make: impl FnOnce() -> R) -> R {
-        self.0.in_scope(make)
+    /// To be entered around the work: what is below a span is what begins within it.
+    pub(crate) fn span(&self) -> Span {
+        self.0.clone()
     }
 
     /// What came of it.
@@ -138,7 +137,8 @@ impl RequestSpan {
         if self.0.is_disabled() {
             return;
         }
-        self.0.record("otel.name", format!("{method} {route}"));
+        // Not by a field: that names only a span whose place is not yet settled.
+        self.0.context().span().update_name(format!("{method} {route}"));
         self.0.record("http.route", route);
         self.0.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {

@@ -27,8 +27,6 @@ use crate::failure::Outcome;
 use crate::respond::{self, Reply};
 use crate::routes::{Handler, Route};
 
-use tracing::Instrument;
-
 use access_log::Entry;
 use reply_body::ReplyBody;
 pub(crate) use request_id::RequestId;
@@ -58,7 +56,7 @@ pub(crate) async fn serve(
     let caller = Caller { ip: peer, request: &id, trace: trace.context };
     let stages = stages(app, &parts, body, caller, &mut route);
     // Outermost, so that no stage can take the connection down with it.
-    let outcome = panic_guard::hold(stages).instrument(trace.span.clone()).await;
+    let outcome = trace.around(panic_guard::hold(stages)).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
     let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
     let ((mut reply, room), failure) = match outcome {

@@ -3,8 +3,8 @@
 
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tracing::Span;
 use tracing::field::{Empty, display};
+use tracing::{Instrument, Span};
 
 use super::request_id::RequestId;
 use super::trace_context::TraceContext;
@@ -33,13 +33,21 @@ impl Trace {
         {
             let exported = crate::otlp::RequestSpan::begin(&parts.method, caller, id.as_str());
             let context = exported.context().or_else(own);
-            Self { context, span: exported.around(|| span(id, context)), exported }
+            Self { context, span: span(id, context), exported }
         }
         #[cfg(not(feature = "otlp"))]
         {
             let context = own();
             Self { context, span: span(id, context) }
         }
+    }
+
+    /// Does the work of the request.
+    pub(super) async fn around<T>(&self, work: impl Future<Output = T>) -> T {
+        let work = work.instrument(self.span.clone());
+        #[cfg(feature = "otlp")]
+        let work = work.instrument(self.exported.span());
+        work.await
     }
 
     /// What came of it.

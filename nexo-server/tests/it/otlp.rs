@@ -83,8 +83,12 @@ async fn a_collector_receives_the_spans_of_requests() {
         b"nexo-server",
         &trace,
     ] {
-        assert!(holds(&bodies, part), "no {:?}: {log}", String::from_utf8_lossy(part));
+        let (part_text, all) = (String::from_utf8_lossy(part), String::from_utf8_lossy(&bodies));
+        assert!(holds(&bodies, part), "no {part_text:?} in {all:?}: {log}");
     }
+    // The request, and what PostgreSQL was asked for it.
+    let of_trace = bodies.windows(trace.len()).filter(|window| *window == trace).count();
+    assert_eq!(of_trace, 2, "{log}");
     // Neither paths nor tokens leave, and every request has a trace in the log.
     assert!(!holds(&bodies, id.to_string().as_bytes()) && !holds(&bodies, user.token.as_bytes()));
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
