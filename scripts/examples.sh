@@ -15,7 +15,7 @@ log=$(mktemp)
 files=$(mktemp -d)
 # Together they come more often than one address may.
 env -u DATABASE_URL -u REDIS_URL NEXO_RATE_LIMIT=off NEXO_RATE_LIMIT_AUTH=off NEXO_RATE_LIMIT_USER=off \
-    "$target/nexo-server" --ephemeral --listen 127.0.0.1:0 >"$log" 2>&1 &
+    "$target/nexo-server" --ephemeral --listen 127.0.0.1:0 --metrics-listen off >"$log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$log" "$files"' EXIT
 

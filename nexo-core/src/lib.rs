@@ -82,11 +82,14 @@ pub mod testing;
 pub use audit::{AuditFault, AuditFile, AuditRepository, Verified};
 #[cfg(feature = "auth")]
 pub use auth::{
-    AuthConfig, Authenticator, NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply,
-    SignInReply, TokenVerifier,
+    AuthConfig, Authenticator, HashingCount, NewSignIn, PendingSignIn, ProviderIdentity,
+    RefusedReply, SignInReply, TokenVerifier,
 };
 #[cfg(feature = "db")]
-pub use db::{Database, DatabaseConfig, IdempotencyKey, Once, UnitOfWork, schema_version};
+pub use db::{
+    Database, DatabaseConfig, IdempotencyKey, LatencyCount, Once, PoolCount, UnitOfWork,
+    schema_version,
+};
 #[cfg(feature = "db")]
 pub use error::{Error, Result};
 #[cfg(feature = "db")]

@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use nexo_core::model::{ErrorCode, SearchParams, SearchResult};
 use nexo_core::{Authenticator, Database, Importer, Repository, Table, TenantScope};
-use tokio::sync::Mutex;
 
 use crate::config::{HttpConfig, Service};
 use crate::failure::{Failure, Outcome};
 use crate::gateway::ReplyMemory;
+use crate::health::Probe;
 use crate::mail::{MailConfig, Mailer, Mailing};
+use crate::metrics::Metrics;
 use crate::oidc::{Oidc, OidcProviders};
 use crate::remote::{PublishedKeys, Remotes, Upstream};
 use crate::router::Router;
@@ -24,6 +24,7 @@ pub(crate) struct App {
     router: Router,
     reply_memory: ReplyMemory,
     traffic: Traffic,
+    metrics: Metrics,
     /// Empty until the database is open.
     services: OnceLock<Services>,
     /// Those who answer for it.
@@ -36,9 +37,13 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(http: HttpConfig, router: Router, traffic: Traffic) -> Self {
         let reply_memory = ReplyMemory::new(http.reply_memory);
+        let metrics = Metrics::new(router.names(), http.max_connections);
+        metrics.add_reply_memory(reply_memory.clone());
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
+        metrics.add_traffic(traffic.counters().clone());
         let (remotes, mailing) = (Remotes::new(&http.remote), Default::default());
-        Self { http, router, reply_memory, traffic, services, remotes, mailing, draining }
+        metrics.add_backends(remotes.all().cloned().collect());
+        Self { http, router, reply_memory, traffic, metrics, services, remotes, mailing, draining }
     }
 
     pub(crate) fn http(&self) -> &HttpConfig {
@@ -55,6 +60,10 @@ impl App {
 
     pub(crate) fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn remotes(&self) -> &Remotes {
@@ -91,9 +100,12 @@ impl App {
                 mailing = Some(sends);
                 mailer
             });
+            self.metrics.add_core(database.clone(), Some(authenticator.clone()));
+            self.metrics.add_mail(mailer.clone());
             let verify = Verify::Own(authenticator.clone());
             let sign_in = Some(SignIn { authenticator, mailer, oidc: Oidc::new(providers) });
-            Services { database, verify, sign_in, pinged: Mutex::new(None) }
+            let (crm_probe, auth_probe) = Default::default();
+            Services { database, verify, sign_in, crm_probe, auth_probe }
         };
         self.services.get_or_init(services);
         if mailing.is_some() {
@@ -106,7 +118,11 @@ impl App {
     pub(crate) fn provide_crm(&self, database: Database) {
         let Some(keys) = self.remotes.keys() else { return };
         let verify = Verify::Published(keys.with_api_keys(&database));
-        let services = || Services { database, verify, sign_in: None, pinged: Mutex::new(None) };
+        let services = || {
+            self.metrics.add_core(database.clone(), None);
+            let (crm_probe, auth_probe) = Default::default();
+            Services { database, verify, sign_in: None, crm_probe, auth_probe }
+        };
         self.services.get_or_init(services);
     }
 
@@ -134,8 +150,8 @@ pub(crate) struct Services {
     verify: Verify,
     /// Only in a process that logs users in.
     sign_in: Option<SignIn>,
-    /// When the database was last asked, and whether it answered.
-    pinged: Mutex<Option<(Instant, bool)>>,
+    crm_probe: Probe,
+    auth_probe: Probe,
 }
 
 /// Whose keys verify tokens.
@@ -152,12 +168,6 @@ struct SignIn {
     mailer: Option<Mailer>,
     oidc: Oidc,
 }
-
-/// How long the database may take to answer a ping.
-const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an answer is good for. Probes come from anybody, and must not be
-/// a way to keep the pool busy.
-const PING_FRESH: Duration = Duration::from_millis(250);
 
 impl Services {
     /// The scope of a token.
@@ -209,18 +219,18 @@ impl Services {
         Ok(self.database.search(scope, params).await?)
     }
 
-    /// Whether the database answers, known within a second. Concurrent callers
-    /// share one ping.
-    pub(crate) async fn database_answers(&self) -> bool {
-        let mut pinged = self.pinged.lock().await;
-        if let Some((at, answered)) = *pinged
-            && at.elapsed() < PING_FRESH
-        {
-            return answered;
-        }
-        let ping = tokio::time::timeout(PING_TIMEOUT, self.database.ping());
-        let answered = matches!(ping.await, Ok(Ok(())));
-        *pinged = Some((Instant::now(), answered));
-        answered
+    pub(crate) fn crm_probe(&self) -> &Probe {
+        &self.crm_probe
+    }
+
+    pub(crate) fn auth_probe(&self) -> &Probe {
+        &self.auth_probe
+    }
+
+    /// Whether every connection of a pool is taken.
+    pub(crate) fn is_full(&self, pool: &str) -> bool {
+        let pools = self.database.pools();
+        let found = pools.iter().find(|known| known.name == pool);
+        found.is_some_and(|pool| pool.open >= pool.most && pool.idle == 0)
     }
 }

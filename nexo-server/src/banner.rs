@@ -3,13 +3,23 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the server is and what to try first, to be pasted into a shell.
-pub(crate) fn text(address: SocketAddr, is_tls: bool, database: &str) -> String {
+pub(crate) fn text(
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    is_tls: bool,
+    database: &str,
+) -> String {
     let scheme = if is_tls { "https" } else { "http" };
     let url = format!("{scheme}://{}", callable(address));
+    let metrics = match metrics {
+        Some(address) => format!("http://{}/metrics", callable(address)),
+        None => "off".to_owned(),
+    };
     format!(
         r#"
 NEXO {version} listens on {url}
 Database: {database}
+Metrics:  {metrics}
 
 First steps, in another shell:
 

@@ -28,10 +28,14 @@ mod failure;
 pub mod fuzzing;
 mod gateway;
 mod handlers;
+mod health;
 mod log;
 mod mail;
+mod metrics;
 mod oidc;
 mod open;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod recover;
 mod remote;
 mod respond;
@@ -43,9 +47,9 @@ mod signals;
 mod traffic;
 
 pub use config::{
-    HttpConfig, Network, OnRedisFailure, Origin, ParseNetworkError, ParseOriginError,
-    ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role, Service, ServiceUrl,
-    TlsConfig, TrafficLimits,
+    HttpConfig, MetricsConfig, Network, OnRedisFailure, Origin, ParseNetworkError,
+    ParseOriginError, ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role,
+    Service, ServiceUrl, TlsConfig, TracesConfig, TrafficLimits,
 };
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};

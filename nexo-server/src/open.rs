@@ -5,6 +5,9 @@ use nexo_core::{AuthConfig, Authenticator, Database, DatabaseConfig};
 use crate::config::{DatabaseUrl, Settings};
 use crate::embedded::{Embedded, EmbeddedError, Storage, default_data_dir};
 
+/// What its connections are called where PostgreSQL lists them.
+const APPLICATION: &str = concat!("nexo-server/", env!("CARGO_PKG_VERSION"));
+
 /// Why there is no database to work with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -48,7 +51,7 @@ pub(crate) async fn open_database(
             (DatabaseConfig::from_owner(started.owner_config().clone()), name)
         }
     };
-    let mut config = config.pool_size(settings.pool_size);
+    let mut config = config.pool_size(settings.pool_size).application_name(APPLICATION);
     if let Some(file) = &settings.database_ca_file {
         config = config.ca_file(file);
     }

@@ -12,6 +12,8 @@ use crate::routes::Route;
 #[derive(Debug)]
 pub(crate) struct Router {
     paths: matchit::Router<Path>,
+    /// What the routes are called, by their numbers.
+    names: Vec<(Method, String)>,
 }
 
 /// What stands at one path.
@@ -33,7 +35,10 @@ impl Router {
     /// Indexes the table.
     pub(crate) fn new(table: Vec<Route>) -> Result<Self, AmbiguousRoutes> {
         let mut by_path: Vec<Vec<Route>> = Vec::new();
-        for route in table {
+        let names = table.iter().map(|route| (route.method().clone(), route.path().to_owned()));
+        let names = names.collect();
+        for (number, route) in table.into_iter().enumerate() {
+            let route = route.numbered(number);
             match by_path.iter_mut().find(|routes| routes[0].path() == route.path()) {
                 Some(routes) => {
                     if let Some(same) = routes.iter().find(|known| known.method() == route.method())
@@ -63,7 +68,12 @@ impl Router {
         let everywhere = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         let server = Path { allow: allow(everywhere.iter()), routes: Vec::new() };
         paths.insert("*", server).expect("no route is called *");
-        Ok(Self { paths })
+        Ok(Self { paths, names })
+    }
+
+    /// Method and path of each route, by its number.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&Method, &str)> {
+        self.names.iter().map(|(method, path)| (method, path.as_str()))
     }
 
     /// What stands at `path`.

@@ -38,11 +38,16 @@ pub fn table() -> Vec<Route> {
 
 /// What each process says of itself.
 fn process() -> Vec<Route> {
-    vec![
-        public(Method::GET, "/health", |app, _| Box::pin(health::health(app)))
-            .limited(Limit::Exempt),
-        public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))).limited(Limit::Exempt),
+    [
+        public(Method::GET, "/health", |app, _| Box::pin(health::health(app))),
+        public(Method::GET, "/health/auth", |app, _| Box::pin(health::auth(app))),
+        public(Method::GET, "/health/crm", |app, _| Box::pin(health::crm(app))),
+        public(Method::GET, "/health/database", |app, _| Box::pin(health::database(app))),
+        public(Method::GET, "/live", |_, _| Box::pin(async { health::live() })),
+        public(Method::GET, "/ready", |app, _| Box::pin(health::ready(app))),
     ]
+    .map(|route| route.limited(Limit::Exempt))
+    .into()
 }
 
 /// Users, sessions, roles and keys.
@@ -404,6 +409,8 @@ pub struct Route {
     upload: Option<Upload>,
     service: Service,
     limit: Limit,
+    /// Its place in the table that is served.
+    number: usize,
 }
 
 impl Route {
@@ -473,6 +480,14 @@ impl Route {
     pub(crate) fn upload(mut self, most: u64, example: &'static [u8]) -> Self {
         self.upload = Some(Upload { most, example });
         self
+    }
+
+    pub(crate) fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
+    }
+
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     pub(crate) fn is_upload(&self) -> bool {
@@ -556,5 +571,6 @@ fn route(method: Method, path: impl Into<Cow<'static, str>>, handler: Handler) -
         upload: None,
         service: Service::Process,
         limit: Limit::Standard,
+        number: 0,
     }
 }

@@ -48,7 +48,9 @@ where
 {
     log::init(settings.log_format, &settings.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(E::from).and_then(|runtime| runtime.block_on(work)) {
+    let done = runtime.map_err(E::from).and_then(|runtime| runtime.block_on(work));
+    log::finish();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("nexo-server: {error}");
@@ -91,7 +93,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
     // port that is taken is known at once.
     let server = Server::listen(settings.http()).await?;
     let (address, provider) = (server.local_addr(), server.provider());
-    let certificates = server.certificates();
+    let (metrics, certificates) = (server.metrics_addr(), server.certificates());
     let is_tls = certificates.is_some();
     if let Some(certificates) = certificates {
         // Without any, SIGHUP ends the process, as it does most.
@@ -111,7 +113,7 @@ async fn serve(settings: &Settings) -> Result<(), StartError> {
         () = signals.next() => Ok(None),
     };
     if let Ok(Some((database, _))) = &started {
-        announce(settings, address, is_tls, database);
+        announce(settings, address, metrics, is_tls, database);
         signals.next().await;
     }
     drop(quit);
@@ -153,12 +155,21 @@ async fn start(
     Ok(Some((name, Some(sealer))))
 }
 
-fn announce(settings: &Settings, address: SocketAddr, is_tls: bool, database: &str) {
+fn announce(
+    settings: &Settings,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    is_tls: bool,
+    database: &str,
+) {
     let role = settings.split.role;
+    if let Some(address) = metrics {
+        tracing::info!(%address, "metrics are told");
+    }
     tracing::info!(%address, ?role, database, "listening");
     // The way in alone is for people.
     if settings.log_format == LogFormat::Pretty && role.is_entry() {
-        print(&banner::text(address, is_tls, database));
+        print(&banner::text(address, metrics, is_tls, database));
     }
 }
 

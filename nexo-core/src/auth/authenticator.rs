@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use super::api_key::ApiKeys;
 use super::config::AuthConfig;
 use super::keys::{self, KeyRing};
-use super::password::Passwords;
+use super::password::{HashingCount, Passwords};
 use super::secret::RefreshToken;
 use super::token::Tokens;
 use crate::db::{Database, Identity, translate};
@@ -90,6 +90,20 @@ impl Authenticator {
             self.reload_if_older_than(UNKNOWN_KEY_PAUSE).await;
         }
         self.0.tokens.verify(self.ring().verifying(), &kid, token)
+    }
+
+    /// Asks the database for an answer, as `nexo_auth`.
+    ///
+    /// # Errors
+    /// `unavailable` or `overloaded` when there is none.
+    pub async fn ping(&self) -> Result<()> {
+        self.identity().ping().await
+    }
+
+    /// How busy the hashing of passwords is now.
+    #[must_use]
+    pub fn hashing(&self) -> HashingCount {
+        self.passwords().count()
     }
 
     /// The public keys, as a JSON Web Key Set.

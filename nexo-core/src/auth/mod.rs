@@ -37,6 +37,7 @@ mod verifier;
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;
 pub use oidc_reply::{NewSignIn, PendingSignIn, ProviderIdentity, RefusedReply, SignInReply};
+pub use password::HashingCount;
 pub(crate) use profile::read_profile;
 pub(crate) use secret::{Kind, OpaqueToken};
 pub use verifier::TokenVerifier;

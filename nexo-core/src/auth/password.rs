@@ -1,6 +1,7 @@
 //! Passwords: what is accepted, and how they are hashed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -43,8 +44,25 @@ struct Inner {
     /// log-ins, which must not wait for how long a guess at their strength takes.
     judging: Arc<Semaphore>,
     judges: Arc<Semaphore>,
+    /// How many may be in, and how many may hash.
+    most: (usize, usize),
+    /// Those who were turned away.
+    refused: AtomicU64,
     /// Verified against when there is no such user, so that it takes as long.
     nobody: String,
+}
+
+/// How busy the hashing of passwords is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashingCount {
+    /// Passwords that are being hashed.
+    pub running: usize,
+    /// Those that wait for their turn.
+    pub waiting: usize,
+    /// The most that may wait; more are refused as `overloaded`.
+    pub most_waiting: usize,
+    /// Those that were refused, since the program began.
+    pub refused: u64,
 }
 
 /// What verifying a password found.
@@ -63,6 +81,8 @@ impl Passwords {
         let mut inner = Inner {
             nobody: String::new(),
             argon2,
+            most: (turns + config.hash_queue, turns),
+            refused: AtomicU64::new(0),
             places: Arc::new(Semaphore::new(turns + config.hash_queue)),
             turns: Arc::new(Semaphore::new(turns)),
             judging: Arc::new(Semaphore::new(NEW_PASSWORDS)),
@@ -70,6 +90,19 @@ impl Passwords {
         };
         inner.nobody = inner.hash("nobody's password")?;
         Ok(Self(Arc::new(inner)))
+    }
+
+    pub(super) fn count(&self) -> HashingCount {
+        let (places, turns) = self.0.most;
+        let running = turns.saturating_sub(self.0.turns.available_permits());
+        let inside = places.saturating_sub(self.0.places.available_permits());
+        HashingCount {
+            running,
+            // The two are not read at the same moment.
+            waiting: inside.saturating_sub(running),
+            most_waiting: places - turns,
+            refused: self.0.refused.load(Ordering::Relaxed),
+        }
     }
 
     /// Checks a new password and hashes it. `context` has words that it must
@@ -82,8 +115,8 @@ impl Passwords {
     ) -> Result<String> {
         let refused = |error| Error::invalid(vec![error]);
         let password = normalize(field, password).map_err(refused)?;
-        let _queued = self.0.judging.clone().try_acquire_owned().map_err(|_| busy())?;
-        let judge = self.0.judges.clone().acquire_owned().await.map_err(|_| busy())?;
+        let _queued = self.0.judging.clone().try_acquire_owned().map_err(|_| self.0.busy())?;
+        let judge = self.0.judges.clone().acquire_owned().await.map_err(|_| self.0.busy())?;
         let password = tokio::task::spawn_blocking(move || {
             let _held = judge;
             check_strength(field, &password, &context).map(|()| password)
@@ -108,7 +141,7 @@ impl Passwords {
     /// A place among those who hash, or an error at once: asked for before
     /// anything is done that only a hashing can answer for.
     pub(super) fn reserve(&self) -> Result<Place> {
-        self.0.places.clone().try_acquire_owned().map(Place).map_err(|_| busy())
+        self.0.places.clone().try_acquire_owned().map(Place).map_err(|_| self.0.busy())
     }
 
     /// Compares with a stored hash, or, in the same time, with nobody's.
@@ -140,7 +173,7 @@ impl Passwords {
         place: Place,
         job: impl FnOnce(&Inner) -> Result<R> + Send + 'static,
     ) -> Result<R> {
-        let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| busy())?;
+        let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| self.0.busy())?;
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
             // Held until the hashing is over, also when nobody waits for it any more.
@@ -154,12 +187,13 @@ impl Passwords {
 /// The right to hash one password.
 pub(super) struct Place(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
-fn busy() -> Error {
-    Error::new(ErrorCode::Overloaded, "too many log-ins at once")
-        .retry_in(std::time::Duration::from_secs(1))
-}
-
 impl Inner {
+    fn busy(&self) -> Error {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Error::new(ErrorCode::Overloaded, "too many log-ins at once")
+            .retry_in(std::time::Duration::from_secs(1))
+    }
+
     fn hash(&self, password: &str) -> Result<String> {
         let hash = self.argon2.hash_password(password.as_bytes()).map_err(failed)?;
         Ok(hash.to_string())

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 
-use super::pool::acquire;
+use super::latency::Latency;
+use super::pool::{self, PoolCount, acquire};
 use super::reach::Reach;
 use crate::error::Result;
 use crate::model::{Account, Id};
@@ -26,6 +27,7 @@ pub(crate) struct App {
     /// and to change it on a connection makes each of them anew.
     limited: Pool,
     written: Written,
+    latency: Arc<Latency>,
     refusals: Arc<Mutex<HashMap<Refusal, Instant>>>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct Written(Arc<Mutex<HashSet<Id<Account>>>>);
 
 impl App {
     pub(super) fn new(pool: Pool, limited: Pool, written: Written) -> Self {
-        Self { pool, limited, written, refusals: Arc::default() }
+        Self { pool, limited, written, latency: Arc::default(), refusals: Arc::default() }
     }
 
     pub(super) async fn acquire(&self, reach: Reach) -> Result<Object> {
@@ -69,6 +71,15 @@ impl App {
         if refusals.len() < REMEMBERED {
             refusals.insert(refusal(scope, detail), Instant::now());
         }
+    }
+
+    pub(super) fn pools(&self) -> [PoolCount; 2] {
+        [pool::count("app", &self.pool), pool::count("limited", &self.limited)]
+    }
+
+    /// How long flushes take.
+    pub(super) fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     pub(crate) fn written(&self) -> &Written {

@@ -23,6 +23,7 @@ pub struct DatabaseConfig {
     pub(crate) acquire_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) application_name: String,
 }
 
 impl DatabaseConfig {
@@ -37,6 +38,7 @@ impl DatabaseConfig {
             acquire_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             ca_file: None,
+            application_name: "nexo".to_owned(),
         }
     }
 
@@ -84,12 +86,28 @@ impl DatabaseConfig {
         self
     }
 
+    /// What its connections are called in `pg_stat_activity`, unless a given one
+    /// says; `nexo` if not said.
+    #[must_use]
+    pub fn application_name(mut self, name: impl Into<String>) -> Self {
+        self.application_name = name.into();
+        self
+    }
+
     /// A PEM file with the authorities to trust instead of the system's, for
     /// connections with `sslmode=require`.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
         self
+    }
+
+    /// The same connection with the name of the application.
+    pub(crate) fn named(&self, mut target: Config) -> Config {
+        if target.get_application_name().is_none() {
+            target.application_name(&self.application_name);
+        }
+        target
     }
 
     pub(crate) fn auth_pool_size(&self) -> usize {

@@ -2,13 +2,16 @@
 
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use deadpool_postgres::ClientWrapper;
 use futures_util::future::join3;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error as PgError, Row, Statement};
+use tracing::Instrument;
 
 use super::in_order::in_order;
+use super::latency::Latency;
 use super::sqlstate::translate;
 use crate::error::Result;
 use crate::model::Permissions;
@@ -142,13 +145,16 @@ pub(crate) struct FlushError {
 /// dropped after that, the transaction still runs to its end by itself, so no
 /// connection goes back to its pool inside of a transaction.
 pub(crate) async fn flush(
+    latency: &Latency,
     connection: &ClientWrapper,
     opening: &str,
     mode: Mode,
     calls: &[Ready<'_>],
 ) -> Result<Vec<Vec<Row>>, FlushError> {
     match mode {
-        Mode::Write | Mode::InTurn => send(connection, Some(opening), calls, Some("COMMIT")).await,
+        Mode::Write | Mode::InTurn => {
+            send(latency, connection, Some(opening), calls, Some("COMMIT")).await
+        }
         // Rows that were read are good whether or not COMMIT has been answered,
         // so a reader does not wait for it.
         Mode::Read => {
@@ -156,7 +162,7 @@ pub(crate) async fn flush(
                 enqueue(connection.batch_execute("COMMIT"));
                 Ok(())
             };
-            join(connection, Some(opening), calls, commit).await
+            join(latency, connection, Some(opening), calls, commit).await
         }
     }
 }
@@ -164,6 +170,7 @@ pub(crate) async fn flush(
 /// Sends what is given without waiting in between, and reports the first
 /// failure by position. It neither begins nor ends a transaction by itself.
 pub(crate) async fn send(
+    latency: &Latency,
     connection: &ClientWrapper,
     opening: Option<&str>,
     calls: &[Ready<'_>],
@@ -175,10 +182,11 @@ pub(crate) async fn send(
             None => Ok(()),
         }
     };
-    join(connection, opening, calls, ending).await
+    join(latency, connection, opening, calls, ending).await
 }
 
 async fn join(
+    latency: &Latency,
     connection: &ClientWrapper,
     opening: Option<&str>,
     calls: &[Ready<'_>],
@@ -191,8 +199,11 @@ async fn join(
         }
     };
     let queries = in_order(calls.iter().map(|call| call.run(connection)));
+    let sent = Instant::now();
     // Polled in this order, and thereby queued in this order.
-    let (opened, results, ended) = join3(opening, queries, ending).await;
+    let all = join3(opening, queries, ending).instrument(span());
+    let (opened, results, ended) = all.await;
+    latency.note(sent.elapsed());
 
     opened.map_err(|error| FlushError { position: 0, error })?;
     let mut rows = Vec::with_capacity(results.len());
@@ -201,6 +212,16 @@ async fn join(
     }
     ended.map_err(|error| FlushError { position: rows.len() + 1, error })?;
     Ok(rows)
+}
+
+/// For whoever traces requests to their end; costs nothing where nobody does.
+fn span() -> tracing::Span {
+    tracing::trace_span!(
+        target: "nexo::trace",
+        "postgresql",
+        otel.kind = "client",
+        db.system.name = "postgresql"
+    )
 }
 
 /// Queues a statement for the connection without waiting for its answer: the

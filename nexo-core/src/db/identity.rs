@@ -1,6 +1,7 @@
 //! The way of identity work, before and beside tenants.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
@@ -9,7 +10,8 @@ use super::actor;
 use super::alive::{Alive, explain};
 use super::app::Written;
 use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
-use super::pool::acquire;
+use super::latency::Latency;
+use super::pool::{self, PoolCount, acquire};
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Session, SignIn, User};
@@ -20,6 +22,7 @@ use crate::tenant::{Peer, TenantScope};
 pub(crate) struct Identity {
     pool: Pool,
     written: Written,
+    latency: Arc<Latency>,
 }
 
 /// What can be seen: the rows of a user, or no user's; the roles and invitations
@@ -44,7 +47,20 @@ impl<'a> Sight<'a> {
 
 impl Identity {
     pub(crate) fn new(pool: Pool, written: Written) -> Self {
-        Self { pool, written }
+        Self { pool, written, latency: Arc::default() }
+    }
+
+    /// Asks the database for an answer.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        acquire(&self.pool).await?.check_connection().await.map_err(translate)
+    }
+
+    pub(super) fn count(&self) -> PoolCount {
+        pool::count("auth", &self.pool)
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// Somebody logged in to the account: its audit log has entries to seal.
@@ -143,7 +159,7 @@ impl Identity {
         if mode != Mode::Read {
             opening.push_str(&actor::of_peer(sight.peer, within));
         }
-        Ok(flush(&connection, &opening, mode, &prepared).await)
+        Ok(flush(&self.latency, &connection, &opening, mode, &prepared).await)
     }
 }
 

@@ -11,6 +11,7 @@ mod groups;
 #[cfg(feature = "auth")]
 mod identity;
 mod in_order;
+mod latency;
 mod migrate;
 mod once;
 mod open;
@@ -23,9 +24,11 @@ mod transaction;
 mod unit_of_work;
 
 pub use config::DatabaseConfig;
+pub use latency::LatencyCount;
 pub use migrate::schema_version;
 pub use once::{IdempotencyKey, Once};
 pub use open::Database;
+pub use pool::PoolCount;
 pub use unit_of_work::UnitOfWork;
 
 pub(crate) use flush::{Access, Call, Mode, Plan};

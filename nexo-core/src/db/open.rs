@@ -11,9 +11,10 @@ use super::app::{App, Written};
 use super::config::DatabaseConfig;
 #[cfg(feature = "auth")]
 use super::identity::Identity;
+use super::latency::LatencyCount;
 use super::migrate::{self, chain};
 use super::once::{IdempotencyKey, Once, once};
-use super::pool::{self, acquire};
+use super::pool::{self, PoolCount, acquire};
 use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
@@ -122,6 +123,25 @@ impl Database {
         self.0.app.acquire(Reach::Account).await?.check_connection().await.map_err(translate)
     }
 
+    /// How busy each pool of connections is now. To look costs next to nothing.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolCount> {
+        let mut pools = self.0.app.pools().to_vec();
+        #[cfg(feature = "auth")]
+        pools.push(self.0.identity.count());
+        pools
+    }
+
+    /// How long statements that travelled together took, from being sent to the
+    /// last answer, by whose connections they took (`app`, `auth`).
+    #[must_use]
+    pub fn latencies(&self) -> Vec<(&'static str, LatencyCount)> {
+        let mut latencies = vec![("app", self.0.app.latency().count())];
+        #[cfg(feature = "auth")]
+        latencies.push(("auth", self.0.identity.latency().count()));
+        latencies
+    }
+
     /// What the next borrowers of connections would find set: the account, the user,
     /// what they see and the role. All is empty unless a scope has leaked.
     ///
@@ -227,7 +247,7 @@ async fn connect(
     config: &DatabaseConfig,
     tls: &MakeRustlsConnect,
 ) -> Result<Client> {
-    let mut target = target.clone();
+    let mut target = config.named(target.clone());
     target.connect_timeout(config.connect_timeout);
     let (client, connection) = target.connect(tls.clone()).await.map_err(|error| {
         let place = place(&target);

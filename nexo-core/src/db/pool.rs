@@ -24,11 +24,8 @@ pub(super) fn pool(
     config: &DatabaseConfig,
     tls: &MakeRustlsConnect,
 ) -> Pool {
-    let mut target = target.clone();
+    let mut target = config.named(target.clone());
     target.connect_timeout(config.connect_timeout);
-    if target.get_application_name().is_none() {
-        target.application_name("nexo");
-    }
     // Fast: a closed connection is noticed by the driver itself, and every
     // transaction ends before its connection is given back.
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -39,6 +36,34 @@ pub(super) fn pool(
         .runtime(Runtime::Tokio1)
         .build()
         .expect("a runtime is given, which is all that timeouts need")
+}
+
+/// How busy a pool of connections is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCount {
+    /// Whose connections they are: `app`, `limited` (those who see only some
+    /// records) or `auth`.
+    pub name: &'static str,
+    /// The most connections.
+    pub most: usize,
+    /// Those that are open.
+    pub open: usize,
+    /// Of them, those that nobody uses.
+    pub idle: usize,
+    /// Those who wait for one.
+    pub waiting: usize,
+}
+
+/// How busy the pool is now.
+pub(super) fn count(name: &'static str, pool: &Pool) -> PoolCount {
+    let status = pool.status();
+    PoolCount {
+        name,
+        most: status.max_size,
+        open: status.size,
+        idle: status.available,
+        waiting: status.waiting,
+    }
 }
 
 /// A connection from the pool, or why there is none.

@@ -109,7 +109,7 @@ impl Scoped<'_> {
         let opening = opening(self.scope, reach, mode);
         let Some(alive) = Alive::of(self.scope) else {
             let prepared = prepare(&connection, &calls).await?;
-            let sent = flush(&connection, &opening, mode, &prepared).await;
+            let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
             return sent.map_err(|failed| translate(failed.error));
         };
         let asked = alive.params();
@@ -117,7 +117,7 @@ impl Scoped<'_> {
         guarded.push(Call::new(alive.sql, &asked));
         guarded.extend_from_slice(&calls);
         let prepared = prepare(&connection, &guarded).await?;
-        let sent = flush(&connection, &opening, mode, &prepared).await;
+        let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
         let mut rows = sent.map_err(|failed| explain(self.scope, failed))?;
         rows.remove(0);
         Ok(rows)

@@ -82,7 +82,7 @@ impl Transaction {
         let ready = prepare(self.connection(), &calls).await?;
         // From here on the outcome is the database's.
         self.ended = true;
-        let kept = send(self.connection(), None, &ready, Some("COMMIT")).await;
+        let kept = send(self.app.latency(), self.connection(), None, &ready, Some("COMMIT")).await;
         self.app.written().add(account);
         kept.map(drop).map_err(|failed| translate(failed.error))
     }
@@ -260,7 +260,8 @@ impl Transaction {
             Mode::InTurn => opening(&self.scope, self.reach, Mode::InTurn),
         });
         self.begun.store(true, Ordering::Relaxed);
-        let sent = send(self.connection(), begin.as_deref(), &ready, None).await;
+        let latency = self.app.latency();
+        let sent = send(latency, self.connection(), begin.as_deref(), &ready, None).await;
         let mut rows = sent.map_err(|failed| self.explain(failed, &guard))?;
         Ok(rows.split_off(first.len()))
     }

@@ -162,7 +162,7 @@ impl Executor for UnitOfWork {
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
         let ready = prepare(&self.connection, &calls).await?;
-        let rows = send(&self.connection, None, &ready, None)
+        let rows = send(self.app.latency(), &self.connection, None, &ready, None)
             .await
             .map_err(|failed| translate(failed.error))?;
         self.unsettled.fetch_sub(1, Ordering::Relaxed);

@@ -3,11 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin, RemoteConfig, Role, TlsConfig, TrafficLimits};
+use super::{
+    MetricsConfig, Network, Origin, RemoteConfig, Role, TlsConfig, TracesConfig, TrafficLimits,
+};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
-/// The default is what `nexo-server` does without any flag.
+/// The default is what `nexo-server` does without any flag, but that the program
+/// also tells [`metrics`](Self::metrics).
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// Address and port; port 0 takes a free one.
@@ -51,6 +54,10 @@ pub struct HttpConfig {
     pub traffic: TrafficLimits,
     /// What TLS is ended with; without it, connections are not encrypted.
     pub tls: Option<TlsConfig>,
+    /// Where metrics are told.
+    pub metrics: MetricsConfig,
+    /// Which requests belong to a trace.
+    pub traces: TracesConfig,
 }
 
 impl HttpConfig {
@@ -81,6 +88,8 @@ impl Default for HttpConfig {
             trusted_proxies: Vec::new(),
             traffic: TrafficLimits::default(),
             tls: None,
+            metrics: MetricsConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 }

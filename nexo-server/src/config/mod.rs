@@ -3,6 +3,7 @@
 mod command;
 mod database_url;
 mod http;
+mod metrics;
 mod print;
 mod redis_url;
 mod role;
@@ -10,22 +11,27 @@ mod settings;
 mod smtp_url;
 mod split;
 mod tls;
+mod traces;
 mod traffic;
 mod values;
 mod wrong;
 
 pub use http::HttpConfig;
+pub use metrics::MetricsConfig;
 pub use redis_url::{ParseRedisUrlError, RedisUrl};
 pub use role::{ParseServiceUrlError, RemoteConfig, Role, Service, ServiceUrl};
 pub use tls::TlsConfig;
+pub use traces::TracesConfig;
 pub use traffic::{OnRedisFailure, TrafficLimits};
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 
 pub(crate) use command::{AuditCommand, Command, DemoArgs, ResetPasswordArgs, VerifyArgs};
 pub(crate) use database_url::DatabaseUrl;
+pub(crate) use metrics::MetricsArgs;
 pub(crate) use print::print;
 pub(crate) use role::Protocol;
 pub(crate) use settings::{Cli, LogFormat, Settings};
 pub(crate) use smtp_url::SmtpUrl;
+pub(crate) use traces::TracesArgs;
 pub(crate) use values::duration;
 pub(crate) use wrong::{Refused, read};

@@ -11,7 +11,9 @@ use tracing_subscriber::EnvFilter;
 use super::split::SplitSettings;
 use super::tls::TlsArgs;
 use super::traffic::TrafficArgs;
-use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
+use super::{
+    Command, DatabaseUrl, HttpConfig, MetricsArgs, Network, Origin, SmtpUrl, TracesArgs, values,
+};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
 
@@ -218,6 +220,12 @@ pub(crate) struct Settings {
     )]
     pub(crate) drain_timeout: Duration,
 
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub(crate) traces: TracesArgs,
+
     /// How to write the log
     #[arg(long, env = "NEXO_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,
@@ -248,6 +256,8 @@ impl Settings {
             trusted_proxies: self.trusted_proxy.clone(),
             traffic: self.traffic.limits(),
             tls: self.tls.config(),
+            metrics: self.metrics.config(),
+            traces: self.traces.config(),
             ..HttpConfig::default()
         }
     }

@@ -26,7 +26,8 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Arg
     let args: Vec<OsString> = args.into_iter().collect();
     let matches =
         Cli::definition().try_get_matches_from(&args).map_err(|error| explain(error, &args))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(Refused::Usage)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(Refused::Usage)?;
+    cli.settings.metrics.chosen_by(matches.value_source("metrics_listen"));
     let contradiction = cli.settings.contradiction().or_else(|| match &cli.command {
         Some(Command::Demo(_)) => DemoArgs::contradiction(&cli.settings),
         _ => None,
@@ -145,8 +146,9 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_library() {
         let (cli, _) = read([OsString::from("nexo-server")]).expect("no flags are needed");
-        let library = format!("{:?}", HttpConfig::default());
-        assert_eq!(format!("{:?}", cli.settings.http()), library);
+        let program = cli.settings.http();
+        let library = HttpConfig { metrics: program.metrics.clone(), ..HttpConfig::default() };
+        assert_eq!(format!("{program:?}"), format!("{library:?}"));
     }
 
     #[test]

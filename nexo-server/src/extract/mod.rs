@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
-use crate::gateway::RequestId;
+use crate::gateway::{RequestId, TraceContext};
 
 pub(crate) use query::{ExportCall, ListCall};
 
@@ -51,6 +51,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) request: &'a RequestId,
     /// How long the answer is awaited.
     pub(crate) limit: Duration,
+    /// The trace that the request belongs to, if any.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What is handed on to another process.

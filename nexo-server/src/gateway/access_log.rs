@@ -3,20 +3,20 @@
 //! The route's pattern is logged and not the path, which names rows; no header
 //! and no body ever is.
 
-use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use nexo_core::model::ErrorCode;
 use tracing::Level;
 
-use super::request_id::RequestId;
+use crate::extract::Caller;
 use crate::failure::Failure;
 use crate::respond::Reply;
 use crate::routes::Route;
 
 /// Asked every few seconds by machines, and worth a line to nobody.
-const PROBES: [&str; 2] = ["/health", "/ready"];
+const PROBES: [&str; 6] =
+    ["/health", "/health/auth", "/health/crm", "/health/database", "/live", "/ready"];
 
 /// The time at which a request came in.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ impl Entry {
         Self(Instant::now())
     }
 
+    pub(super) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
     /// The only place where the cause of a failure is logged.
     pub(super) fn write(
         &self,
@@ -34,12 +38,13 @@ impl Entry {
         route: Option<&Route>,
         reply: &Reply,
         failure: Option<&Failure>,
-        id: &RequestId,
-        peer: IpAddr,
+        caller: Caller<'_>,
     ) {
         let status = reply.status();
         let route = route.map_or("-", Route::path);
         let code = failure.map(|failure| failure.code().as_str());
+        let (id, peer) = (caller.request, caller.ip);
+        let trace = caller.trace.map(|trace| tracing::field::display(trace.trace_id()));
         let ms = self.0.elapsed().as_micros() as f64 / 1000.0;
         // A macro, because a level is part of an event's static description.
         macro_rules! line {
@@ -53,6 +58,7 @@ impl Entry {
                     code,
                     ms,
                     id = id.as_str(),
+                    trace,
                     %peer,
                     $($cause)*
                 )

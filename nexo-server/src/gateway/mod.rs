@@ -14,6 +14,8 @@ mod reply_memory;
 mod request_id;
 mod security_headers;
 pub(crate) mod time_limit;
+mod trace;
+mod trace_context;
 
 use std::net::SocketAddr;
 
@@ -35,6 +37,8 @@ pub(crate) use peer::X_FORWARDED_FOR;
 pub(crate) use reply_body::ReplyBody;
 pub(crate) use reply_memory::ReplyMemory;
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
+use trace::Trace;
+pub(crate) use trace_context::{TRACEPARENT, TraceContext};
 
 /// Answers one request. Whatever happens inside, there is a reply and a line
 /// in the log.
@@ -47,16 +51,18 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let entry = Entry::open();
+    let counted = app.metrics().requests().begin();
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts.headers);
     let peer = peer::address(app.http(), socket, &parts.headers);
     let mut seen = Seen::default();
 
     let limit = deadline::limit(app.http(), socket, &parts.headers);
-    let caller = Caller { ip: peer, request: &id, limit };
+    let trace = Trace::begin(&parts, app.http().traces.always, &id);
+    let caller = Caller { ip: peer, request: &id, limit, trace: trace.context };
     let stages = stages(app, &parts, body, caller, &mut seen);
     // Outermost, so that no stage can take the connection down with it.
-    let outcome = panic_guard::hold(stages).await;
+    let outcome = trace.around(panic_guard::hold(stages)).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
     let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
     let ((mut reply, room), failure) = match outcome {
@@ -69,8 +75,7 @@ pub(crate) async fn serve(
 
     // Problems carry these too: without CORS, for one, a browser would hide
     // from a script why its call failed.
-    request_id::stamp(&mut reply, &id);
-    security_headers::apply(app.http(), &mut reply);
+    stamp(app.http().tls.is_some(), &mut reply, &id);
     if let Some(standing) = &seen.standing {
         rate_limit::stamp(&mut reply, standing);
     }
@@ -79,8 +84,10 @@ pub(crate) async fn serve(
     if app.is_draining() && parts.version < Version::HTTP_2 {
         respond::close(&mut reply);
     }
-    entry.write(&parts.method, seen.route, &reply, failure.as_ref(), &id, peer);
-    reply.map(|body| ReplyBody::new(body, room, seen.place, &id))
+    trace.end(&parts.method, seen.route.map_or("-", Route::path), reply.status());
+    counted.end(&parts.method, seen.route, reply.status(), entry.elapsed());
+    entry.write(&parts.method, seen.route, &reply, failure.as_ref(), caller);
+    reply.map(|body| ReplyBody::new(body, room, seen.place, trace.span))
 }
 
 /// What the stages know of a request, also of one that they refuse.
@@ -89,6 +96,12 @@ struct Seen<'a> {
     route: Option<&'a Route>,
     place: Option<Place>,
     standing: Option<Standing>,
+}
+
+/// What every reply carries, whoever it is for.
+pub(crate) fn stamp(is_tls: bool, reply: &mut Reply, id: &RequestId) {
+    request_id::stamp(reply, id);
+    security_headers::apply(is_tls, reply);
 }
 
 /// One stage a line; the first failure ends it.

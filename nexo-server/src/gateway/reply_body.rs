@@ -9,9 +9,9 @@ use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use nexo_core::model::ErrorCode;
+use tracing::Span;
 
 use super::reply_memory::{Held, Room};
-use super::request_id::RequestId;
 use crate::failure::{Failure, Outcome};
 use crate::respond::{Body, Pieces, Reply};
 use crate::traffic::Place;
@@ -22,7 +22,8 @@ pub(crate) enum ReplyBody {
     /// The room is held until the last piece is written, and so is the place.
     Pieces {
         pieces: Pieces,
-        id: RequestId,
+        /// In what is logged while it is sent.
+        span: Span,
         _room: Room,
         _place: Option<Place>,
     },
@@ -48,11 +49,11 @@ pub(super) fn check(version: Version, reply: Reply) -> Outcome<Reply> {
 }
 
 impl ReplyBody {
-    pub(super) fn new(body: Body, room: Room, place: Option<Place>, id: &RequestId) -> Self {
+    pub(super) fn new(body: Body, room: Room, place: Option<Place>, span: Span) -> Self {
         match body {
             Body::Whole(bytes) => Self::Whole(Full::new(Held::new(bytes, room))),
             Body::Pieces { pieces, .. } => {
-                Self::Pieces { pieces, id: id.clone(), _room: room, _place: place }
+                Self::Pieces { pieces, span, _room: room, _place: place }
             }
         }
     }
@@ -68,12 +69,13 @@ impl HttpBody for ReplyBody {
     ) -> Poll<Option<Result<Frame<Held>, BrokenOff>>> {
         match self.get_mut() {
             Self::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
-            Self::Pieces { pieces, id, .. } => {
+            Self::Pieces { pieces, span, .. } => {
+                let _in = span.enter();
                 Poll::Ready(match ready!(pieces.as_mut().poll_next(cx)) {
                     None => None,
                     Some(Ok(bytes)) => Some(Ok(Frame::data(Held::new(bytes, None)))),
                     Some(Err(failure)) => {
-                        log(&failure, id);
+                        log(&failure);
                         Some(Err(BrokenOff))
                     }
                 })
@@ -97,7 +99,7 @@ impl HttpBody for ReplyBody {
 }
 
 /// Its request's line was written when the reply began.
-fn log(failure: &Failure, id: &RequestId) {
+fn log(failure: &Failure) {
     let (code, cause) = (failure.code().as_str(), failure.cause());
-    tracing::warn!(target: "nexo_server::request", id = id.as_str(), code, cause, "the reply broke off");
+    tracing::warn!(target: "nexo_server::request", code, cause, "the reply broke off");
 }

@@ -17,23 +17,33 @@ const UNIT: usize = 1024;
 const SMALL: usize = 16 * 1024;
 
 /// The room for all replies that are not sent yet. Callers who ask for much
-/// and read nothing must not fill the memory.
-#[derive(Debug)]
-pub(crate) struct ReplyMemory(Arc<Semaphore>);
+/// and read nothing must not fill the memory. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct ReplyMemory {
+    room: Arc<Semaphore>,
+    units: usize,
+}
 
 /// The room of one reply; none for one that is sent without.
 pub(super) type Room = Option<OwnedSemaphorePermit>;
 
 impl ReplyMemory {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS))))
+        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self { room: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// How much of it is taken, and how much there is, in bytes.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        let free = self.room.available_permits();
+        (self.units.saturating_sub(free) * UNIT, self.units * UNIT)
     }
 
     /// Takes room for a reply.
     pub(super) fn admit(&self, method: &Method, reply: Reply) -> Outcome<(Reply, Room)> {
         let size = reply.body().memory();
         let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        match self.0.clone().try_acquire_many_owned(units) {
+        match self.room.clone().try_acquire_many_owned(units) {
             Ok(room) => Ok((reply, Some(room))),
             // What was written is not to be written again: the caller gets the
             // answer, which is one row.

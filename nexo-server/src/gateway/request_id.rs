@@ -14,7 +14,7 @@ pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's id if it is a sane one, else a new one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         match headers.get(X_REQUEST_ID) {
             Some(given) if is_sane(given.as_bytes()) => Self(given.clone()),
             _ => Self::new(),

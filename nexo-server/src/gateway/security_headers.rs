@@ -6,7 +6,6 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 
-use crate::config::HttpConfig;
 use crate::respond::Reply;
 
 const ALWAYS: [(HeaderName, HeaderValue); 3] = [
@@ -22,12 +21,12 @@ const ALWAYS: [(HeaderName, HeaderValue); 3] = [
 /// by itself.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-pub(super) fn apply(config: &HttpConfig, reply: &mut Reply) {
+pub(super) fn apply(is_tls: bool, reply: &mut Reply) {
     let headers = reply.headers_mut();
     for (name, value) in &ALWAYS {
         headers.insert(name, value.clone());
     }
-    if config.tls.is_some() {
+    if is_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     // A handler of public data may have said otherwise.

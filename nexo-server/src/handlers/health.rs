@@ -1,9 +1,10 @@
-//! `/health` and `/ready`.
+//! `/live`, `/ready`, `/health` and `/health/{auth,crm,database}`.
 //!
-//! They differ in who listens: a supervisor restarts a process whose `/health`
-//! fails, so that one is 200 as long as the process answers, and says in its
-//! body how the database is; a load balancer stops sending to one whose
-//! `/ready` fails.
+//! They differ in who listens. A supervisor restarts a process whose `/live`
+//! fails, so that one asks nobody. A load balancer stops sending to one whose
+//! `/ready` fails. `/health` is 200 as long as the process answers and says in
+//! its body how the database is; those below it are 200 or 503, for whoever
+//! wants to know which service is at fault.
 
 use nexo_core::model::ErrorCode;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::config::Role;
 use crate::failure::{Failure, Outcome};
+use crate::health::{self, State};
 use crate::respond::{self, Reply};
 
 #[derive(Debug, Serialize)]
@@ -23,28 +25,34 @@ struct Health {
 }
 
 #[derive(Debug, Serialize)]
-struct Ready {
+struct Service {
+    /// `auth`, `crm` or `database`.
+    service: &'static str,
+    /// `ok`, `starting`, `busy` (all of its connections are taken) or `unreachable`.
     status: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+struct Status {
+    status: &'static str,
+}
+
+pub(crate) fn live() -> Outcome<Reply> {
+    respond::ok(&Status { status: "live" })
+}
+
 pub(crate) async fn health(app: &App) -> Outcome<Reply> {
-    let is_gateway = app.http().role == Role::Gateway;
-    let database = match app.services() {
-        Ok(services) => Some(services.database_answers().await),
-        Err(_) => None,
-    };
+    let database = health::database(app).await;
     let status = match database {
         _ if app.is_draining() => "draining",
-        None if is_gateway && unready(app).is_none() => "ok",
-        None if is_gateway => "degraded",
-        None => "starting",
-        Some(true) => "ok",
-        Some(false) => "degraded",
+        State::Starting => "starting",
+        State::Ok if unready(app).is_none() => "ok",
+        State::Ok | State::Busy | State::Unreachable => "degraded",
     };
     let database = match database {
-        None => "unknown",
-        Some(true) => "ok",
-        Some(false) => "unreachable",
+        State::Starting => "unknown",
+        State::Ok => "ok",
+        State::Busy | State::Unreachable => "unreachable",
     };
     respond::ok(&Health { status, database, version: env!("CARGO_PKG_VERSION") })
 }
@@ -61,6 +69,23 @@ fn unready(app: &App) -> Option<String> {
     Some(format!("no process of the service {} is ready", away.service()))
 }
 
+pub(crate) async fn auth(app: &App) -> Outcome<Reply> {
+    service("auth", health::auth(app).await)
+}
+
+pub(crate) async fn crm(app: &App) -> Outcome<Reply> {
+    service("crm", health::crm(app).await)
+}
+
+pub(crate) async fn database(app: &App) -> Outcome<Reply> {
+    service("database", health::database(app).await)
+}
+
+fn service(service: &'static str, state: State) -> Outcome<Reply> {
+    let body = Service { service, status: state.as_str() };
+    if state.is_ok() { respond::ok(&body) } else { respond::unavailable(&body) }
+}
+
 pub(crate) async fn ready(app: &App) -> Outcome<Reply> {
     if app.is_draining() {
         return Err(Failure::new(ErrorCode::Unavailable, "the server is shutting down"));
@@ -68,11 +93,11 @@ pub(crate) async fn ready(app: &App) -> Outcome<Reply> {
     if let Some(missing) = unready(app) {
         return Err(Failure::new(ErrorCode::Unavailable, missing));
     }
-    if app.http().role == Role::Gateway {
-        return respond::ok(&Ready { status: "ready" });
+    if app.http().role != Role::Gateway {
+        app.services()?;
     }
-    if !app.services()?.database_answers().await {
+    if !health::database(app).await.is_ok() {
         return Err(Failure::new(ErrorCode::Unavailable, "the database does not answer"));
     }
-    respond::ok(&Ready { status: "ready" })
+    respond::ok(&Status { status: "ready" })
 }

@@ -13,6 +13,7 @@ use lettre::message::Mailbox;
 use nexo_core::model::ErrorCode;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
 
 use crate::config::SmtpUrl;
 use crate::failure::{Failure, Outcome};
@@ -63,10 +64,13 @@ impl MailConfig {
     }
 }
 
+/// A letter, and the request that it is of, for the log.
+type Queued = (Letter, Span);
+
 /// Takes letters. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mailer {
-    queue: mpsc::Sender<Letter>,
+    queue: mpsc::Sender<Queued>,
     behind: Arc<Semaphore>,
 }
 
@@ -86,9 +90,14 @@ impl Mailer {
         (Self { queue, behind }, Mailing { closing, task })
     }
 
+    /// How many letters wait, and how many may.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.queue.max_capacity() - self.queue.capacity(), self.queue.max_capacity())
+    }
+
     /// Queues a letter.
     pub(crate) fn send(&self, letter: Letter) -> Outcome<()> {
-        self.queue.try_send(letter).map_err(|_| overloaded())
+        self.queue.try_send((letter, Span::current())).map_err(|_| overloaded())
     }
 
     /// Finds out behind the caller's back whether there is a letter, and queues
@@ -99,18 +108,19 @@ impl Mailer {
     {
         let place = Arc::clone(&self.behind).try_acquire_owned().map_err(|_| overloaded())?;
         let queue = self.queue.clone();
-        tokio::spawn(async move {
+        let work = async move {
             let _place = place;
             match work.await {
                 Ok(None) => {}
                 Ok(Some(letter)) => {
-                    if queue.send(letter).await.is_err() {
+                    if queue.send((letter, Span::current())).await.is_err() {
                         tracing::warn!("a letter came too late to be sent");
                     }
                 }
                 Err(error) => tracing::warn!(%error, "a letter could not be written"),
             }
-        });
+        };
+        tokio::spawn(work.in_current_span());
         Ok(())
     }
 }

@@ -7,8 +7,9 @@ use lettre::message::{Mailbox, Message, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
-use super::{Letter, MailConfig};
+use super::{Letter, MailConfig, Queued};
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
@@ -23,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Delivers until it is told that no more come, and then what is left.
 pub(super) async fn run(
     config: MailConfig,
-    mut letters: mpsc::Receiver<Letter>,
+    mut letters: mpsc::Receiver<Queued>,
     mut closed: oneshot::Receiver<()>,
 ) {
     let transport = config.smtp.transport().timeout(Some(TIMEOUT)).build();
@@ -38,7 +39,7 @@ pub(super) async fn run(
                 continue;
             }
         };
-        let Some(letter) = letter else { break };
+        let Some((letter, span)) = letter else { break };
         while under_way.len() >= AT_A_TIME {
             under_way.join_next().await;
         }
@@ -46,9 +47,13 @@ pub(super) async fn run(
         match message(&config, &letter) {
             Some(message) => {
                 let transport = transport.clone();
-                under_way.spawn(async move { deliver(&transport, message, letter.kind).await });
+                let delivery = async move { deliver(&transport, message, letter.kind).await };
+                under_way.spawn(delivery.instrument(span));
             }
-            None => tracing::warn!(letter = letter.kind, "no mail can be sent to this address"),
+            None => {
+                let kind = letter.kind;
+                tracing::warn!(parent: &span, letter = kind, "no mail can be sent to this address");
+            }
         }
     }
     while under_way.join_next().await.is_some() {}

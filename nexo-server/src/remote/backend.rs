@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
@@ -24,6 +24,7 @@ pub(crate) struct Backend {
     breaker: Breaker,
     readiness: AtomicU8,
     in_flight: AtomicUsize,
+    failures: AtomicU64,
 }
 
 /// What its `/ready` said last.
@@ -52,6 +53,7 @@ impl Backend {
             breaker: Breaker::new(config.breaker_failures, config.breaker_pause),
             readiness: AtomicU8::new(Readiness::Unknown as u8),
             in_flight: AtomicUsize::new(0),
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -113,6 +115,11 @@ impl Backend {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// How many requests it did not answer.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Sends a request, if the breaker lets it. What the caller's own body was
     /// the cause of says nothing of the backend.
     pub(super) async fn send(
@@ -140,6 +147,7 @@ impl Backend {
             Err(failed) => {
                 if fault.get().is_none() {
                     leave.failed(Instant::now());
+                    self.failures.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(failed)
             }

@@ -17,9 +17,9 @@ use super::backend::Backend;
 use super::outbound::Outbound;
 use crate::config::Protocol;
 use crate::extract::Caller;
-use crate::gateway::{X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
+use crate::gateway::{TRACEPARENT, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
 
-const FORWARDED: [HeaderName; 12] = [
+const FORWARDED: [HeaderName; 10] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_ENCODING,
@@ -30,9 +30,10 @@ const FORWARDED: [HeaderName; 12] = [
     USER_AGENT,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
 ];
+
+/// What others in a trace have noted; it means nothing without one.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Of one connection and not of the reply (RFC 9110, 7.6.1), and what this
 /// process says itself.
@@ -62,12 +63,7 @@ pub(super) struct Head<'a> {
 }
 
 /// Of a question that is asked for somebody, and is not their request.
-const ASKED_WITH: [HeaderName; 4] = [
-    AUTHORIZATION,
-    USER_AGENT,
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
+const ASKED_WITH: [HeaderName; 2] = [AUTHORIZATION, USER_AGENT];
 
 impl<'a> Head<'a> {
     pub(super) fn new(parts: &'a Parts, caller: Caller<'_>, deadline: Option<Instant>) -> Self {
@@ -122,6 +118,12 @@ fn headers(names: &[HeaderName], parts: &Parts, caller: Caller<'_>) -> HeaderMap
     let from = HeaderValue::try_from(caller.ip.to_string()).expect("an address is header text");
     headers.insert(X_FORWARDED_FOR, from);
     headers.insert(X_REQUEST_ID, caller.request.value().clone());
+    if let Some(trace) = caller.trace {
+        headers.insert(TRACEPARENT, trace.child().to_header());
+        if let Some(state) = parts.headers.get(TRACESTATE) {
+            headers.insert(TRACESTATE, state.clone());
+        }
+    }
     headers
 }
 

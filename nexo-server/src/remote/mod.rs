@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{RemoteConfig, Service};
 
-#[cfg(test)]
+pub(crate) use backend::{Backend, Readiness};
 pub(crate) use breaker::BreakerState;
 pub(crate) use fetch::fetch;
 pub(crate) use forward::forward;

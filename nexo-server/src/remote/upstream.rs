@@ -1,6 +1,7 @@
 //! A service in other processes: which of them is asked, and what happens when
 //! that one does not answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) struct Upstream {
     config: RemoteConfig,
     backends: RwLock<Arc<[Arc<Backend>]>>,
     budget: Budget,
+    retries: AtomicU64,
 }
 
 /// What one request needs besides its head.
@@ -46,7 +48,8 @@ pub(super) struct Sending<'a> {
 impl Upstream {
     pub(super) fn new(service: Service, urls: Vec<ServiceUrl>, config: RemoteConfig) -> Self {
         let backends = RwLock::new(Arc::from([]));
-        Self { service, urls, config, backends, budget: Budget::new() }
+        let (budget, retries) = (Budget::new(), AtomicU64::new(0));
+        Self { service, urls, config, backends, budget, retries }
     }
 
     pub(crate) fn service(&self) -> Service {
@@ -70,6 +73,11 @@ impl Upstream {
         *self.backends.write().unwrap_or_else(PoisonError::into_inner) = backends.into();
     }
 
+    /// How many requests were sent to another one.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
     /// Whether some process takes requests of this service.
     pub(crate) fn is_ready(&self) -> bool {
         self.backends().iter().any(|backend| backend.readiness() == Readiness::Ready)
@@ -85,6 +93,9 @@ impl Upstream {
         let mut last: Option<Failure> = None;
         while tried.len() < TRIES {
             let Some(backend) = self.pick(&tried) else { break };
+            if !tried.is_empty() {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+            }
             let request = head.request(&backend, std::mem::replace(&mut body, Outbound::nothing()));
             tried.push(backend.clone());
             match backend.send(request, last_moment, &fault).await {

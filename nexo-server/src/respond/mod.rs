@@ -24,11 +24,22 @@ pub(crate) type Reply = Response<Body>;
 
 /// On an answer that repeats the first one to its idempotency key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 200 with a value.
 pub(crate) fn ok<T: Serialize>(value: &T) -> Outcome<Reply> {
     json(StatusCode::OK, value)
+}
+
+/// 503 with a value that says what does not work.
+pub(crate) fn unavailable<T: Serialize>(value: &T) -> Outcome<Reply> {
+    json(StatusCode::SERVICE_UNAVAILABLE, value)
+}
+
+/// 200 with metrics.
+pub(crate) fn metrics(text: String) -> Reply {
+    with_body(StatusCode::OK, METRICS, text.into())
 }
 
 /// 200 with a row and its `ETag`.

@@ -75,7 +75,10 @@ impl Connections {
         let seat = if is_trusted {
             None
         } else {
-            let Some(seat) = self.callers.seat(peer.ip()) else { return };
+            let Some(seat) = self.callers.seat(peer.ip()) else {
+                self.app.metrics().connections().refused();
+                return;
+            };
             Some(seat)
         };
         // Replies are written whole, so there is nothing to gather.
@@ -84,9 +87,10 @@ impl Connections {
         }
         let serving = self.serving(peer);
         let mut closing = self.closing.subscribe();
+        let open = self.app.metrics().connections().open();
         let Some(certificates) = self.certificates.clone() else {
             self.tasks.spawn(async move {
-                let _seat = seat;
+                let _held = (seat, open);
                 // Strangers get no HTTP/2, and so none of what can be done with it.
                 let is_http2 = tokio::select! {
                     found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => found,
@@ -102,7 +106,7 @@ impl Connections {
             return;
         };
         self.tasks.spawn(async move {
-            let _seat = seat;
+            let _held = (seat, open);
             let limit = serving.app.http().header_timeout;
             let stream = tokio::select! {
                 shaken = handshake(&certificates, stream, limit) => shaken,

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use crate::app::App;
 use crate::config::HttpConfig;
 use crate::mail::MailConfig;
+use crate::metrics::MetricsListener;
 use crate::oidc::OidcProviders;
 use crate::router::{AmbiguousRoutes, Router};
 use crate::routes::{Route, table};
@@ -43,6 +44,17 @@ pub enum ServerError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} ({source}); choose another address with --listen")]
     Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The address for metrics cannot be listened on, and was asked for.
+    #[error(
+        "cannot listen on {address} for metrics ({source}); choose another address with \
+         --metrics-listen, or off"
+    )]
+    BindMetrics {
         /// The address.
         address: SocketAddr,
         /// The system's answer.
@@ -107,9 +119,10 @@ impl Server {
         let bind = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind)?;
         let local_addr = listener.local_addr().map_err(bind)?;
+        let metrics = MetricsListener::bind(&config.metrics).await?;
         let traffic = Traffic::start(&config.traffic).await;
         let app = Arc::new(App::new(config, router, traffic));
-        Ok(BoundServer { listener, local_addr, certificates, app })
+        Ok(BoundServer { listener, local_addr, metrics, certificates, app })
     }
 }
 
@@ -119,6 +132,7 @@ impl Server {
 pub struct BoundServer {
     listener: TcpListener,
     local_addr: SocketAddr,
+    metrics: Option<MetricsListener>,
     certificates: Option<Certificates>,
     app: Arc<App>,
 }
@@ -188,6 +202,12 @@ impl BoundServer {
         self.local_addr
     }
 
+    /// Where it tells its metrics, if it does.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsListener::local_addr)
+    }
+
     /// What it ends TLS with, if it does: to be read again when the files have
     /// changed, which the server notices by itself after a while.
     #[must_use]
@@ -212,10 +232,14 @@ impl BoundServer {
     /// flight have the drain timeout to finish. Dropping the future cuts all
     /// connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listener, app, certificates, .. } = self;
+        let Self { listener, metrics, app, certificates, .. } = self;
+        // To the very end: those who watch see the drain too, and the last request
+        // may be answered elsewhere.
+        let mut watched = app.remotes().watch();
+        if let Some(metrics) = metrics {
+            watched.spawn(metrics.run(app.clone()));
+        }
         let mut connections = Connections::new(app.clone(), certificates.clone());
-        // Until the last request is answered.
-        let _watch = app.remotes().watch();
         {
             let watching = async {
                 match &certificates {
@@ -238,6 +262,7 @@ impl BoundServer {
         }
         let drained = connections.finish(app.http().drain_timeout).await;
         app.finish_mail().await;
+        watched.shutdown().await;
         drained
     }
 }

@@ -19,6 +19,7 @@ fn the_effective_configuration_is_printed() {
         ("NEXO_LISTEN", "0.0.0.0:80"),
         ("DATABASE_URL", "postgres://owner:s3cret@db.example:5433/crm?sslmode=require"),
         ("NEXO_CORS_ORIGIN", "https://a.example,https://b.example"),
+        ("NEXO_METRICS_LISTEN", "off"),
         ("NEXO_SMTP_URL", "smtps://crm:s3cret@mail.example.com"),
         ("NEXO_MAIL_FROM", "NEXO <crm@example.com>"),
         ("NEXO_PUBLIC_URL", "https://crm.example.com/"),
@@ -36,6 +37,7 @@ fn the_effective_configuration_is_printed() {
     assert_eq!(line("NEXO_LISTEN"), pair("NEXO_LISTEN = 0.0.0.0:80", "environment"));
     assert_eq!(line("NEXO_POOL_SIZE"), pair("NEXO_POOL_SIZE = 4", "--pool-size"));
     assert_eq!(line("NEXO_REQUEST_TIMEOUT"), pair("NEXO_REQUEST_TIMEOUT = 30s", "default"));
+    assert_eq!(line("NEXO_METRICS_LISTEN"), pair("NEXO_METRICS_LISTEN = off", "environment"));
     assert_eq!(line("NEXO_EPHEMERAL"), pair("NEXO_EPHEMERAL = false", "default"));
     assert_eq!(
         line("DATABASE_URL"),
@@ -70,6 +72,7 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
     for (variable, value, expected) in [
         ("NEXO_LISTEN", "localhost", "an IP address and a port"),
         ("NEXO_EPHEMERAL", "perhaps", "true or false"),
+        ("NEXO_METRICS_LISTEN", "nowhere", "and a port, such as"),
         ("NEXO_POOL_SIZE", "0", "a number from 1"),
         ("NEXO_POOL_SIZE", "many", "a number from 1"),
         ("NEXO_DRAIN_TIMEOUT", "30", "a duration"),

@@ -53,6 +53,11 @@ async fn only_run_time_roles(superuser: &Client) {
         let rows = superuser.query(CONNECTED, &[]).await.unwrap();
         let roles: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         if roles == ["nexo_app", "nexo_auth"] {
+            const NAMED: &str = "select distinct application_name from pg_stat_activity
+                where datname = 'nexo'";
+            let names = superuser.query(NAMED, &[]).await.unwrap();
+            let names: Vec<String> = names.iter().map(|row| row.get(0)).collect();
+            assert_eq!(names, [concat!("nexo-server/", env!("CARGO_PKG_VERSION"))]);
             return;
         }
         pause(deadline, &format!("run-time roles alone are connected, not {roles:?}")).await;

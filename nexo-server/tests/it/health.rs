@@ -57,6 +57,42 @@ async fn a_server_answers_before_it_has_its_database() {
     assert_eq!(get("/api/clients").await.problem(), "unauthenticated");
 }
 
+/// Each service tells how it is, and `/live` asks nobody.
+#[tokio::test]
+async fn each_service_tells_how_it_is() {
+    let config = crate::harness::config();
+    let server = Server::listen(config).await.unwrap();
+    let (address, provider) = (server.local_addr(), server.provider());
+    tokio::spawn(server.run(std::future::pending()));
+    let all_say = async |status: u16, said: &str| {
+        for service in ["auth", "crm", "database"] {
+            let reply = Call::to(address, "GET", &format!("/health/{service}")).send().await;
+            let expected = serde_json::json!({ "service": service, "status": said });
+            assert_eq!((reply.status, reply.json()), (status, expected));
+        }
+        let live = Call::to(address, "GET", "/live").send().await;
+        assert_eq!((live.status, live.json()), (200, serde_json::json!({ "status": "live" })));
+    };
+    all_say(503, "starting").await;
+    let database = TestDatabase::create().await;
+    let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
+    provider.provide(opened, authenticator);
+    all_say(200, "ok").await;
+
+    let mut elsewhere = database.superuser_config();
+    let name = elsewhere.get_dbname().unwrap().to_owned();
+    elsewhere.dbname("postgres");
+    let (client, connection) = elsewhere.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&format!("drop database {name} with (force)")).await.unwrap();
+    // An answer from before may be remembered for a moment.
+    for service in ["auth", "crm", "database"] {
+        let path = format!("/health/{service}");
+        while Call::to(address, "GET", &path).send().await.status == 200 {}
+    }
+    all_say(503, "unreachable").await;
+}
+
 #[tokio::test]
 async fn without_its_database_a_server_lives_but_is_not_ready() {
     let server = TestServer::start().await;

@@ -29,13 +29,17 @@ mod imports;
 mod log;
 mod mail;
 mod matrix;
+mod metrics;
 mod oidc;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod overload;
 mod people;
 mod privacy;
 mod process;
 mod program;
 mod rate_limits;
+mod redaction;
 mod routes;
 mod shared_limits;
 mod split;

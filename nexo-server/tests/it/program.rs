@@ -33,6 +33,10 @@ pub(crate) fn command(args: &[&str]) -> Command {
 /// The same with another copy of the binary.
 pub(crate) fn command_of(binary: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary);
+    // Two servers on a machine would want the same one.
+    if !args.contains(&"--metrics-listen") {
+        command.args(["--metrics-listen", "off"]);
+    }
     command.args(args).env_remove("DATABASE_URL").env_remove("REDIS_URL");
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"NEXO_") && name != "NEXO_PG_BINDIR" {
@@ -77,8 +81,13 @@ impl Program {
 
     /// Waits until it serves.
     pub(crate) fn listening(mut self) -> Self {
-        let line = self.logs("listening");
-        let start = line.find("127.0.0.1:").unwrap();
+        // PostgreSQL listens too, which is told to those who want to know all.
+        let (line, start) = loop {
+            let line = self.logs("listening");
+            if let Some(start) = line.find("127.0.0.1:") {
+                break (line, start);
+            }
+        };
         let ends = |c: char| !(c.is_ascii_digit() || c == '.' || c == ':');
         self.address = line[start..].split(ends).next().unwrap().parse().unwrap();
         self

@@ -51,6 +51,10 @@ fn public_routes_are_few_and_known() {
         .collect();
     let expected = [
         "GET /health",
+        "GET /health/auth",
+        "GET /health/crm",
+        "GET /health/database",
+        "GET /live",
         "GET /ready",
         "GET /.well-known/jwks.json",
         "POST /api/auth/register",

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use nexo_core::AuthConfig;
 use nexo_core::testing::{PASSWORD, TestDatabase};
 use nexo_core::tokio_postgres::config::Host;
-use nexo_server::{HttpConfig, RemoteConfig, Role, Server, ServiceUrl};
+use nexo_server::{HttpConfig, MetricsConfig, RemoteConfig, Role, Server, ServiceUrl};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -140,6 +140,35 @@ async fn j6_a_new_signing_key_is_known_at_once() {
         pause(deadline, "the new key is known").await;
     }
     assert_eq!(Call::to(gateway, "GET", "/api/clients").by(&old).send().await.status, 200);
+}
+
+/// A gateway tells how the processes behind it are, by address and service alone.
+#[tokio::test]
+async fn p9_a_gateway_tells_of_its_backends() {
+    let database = TestDatabase::create().await;
+    let auth = serve_as(Role::Auth, &database, inside(), SignIn::default()).await.0;
+    let crm = crm(&database, auth).await;
+    let remote = RemoteConfig { auth: url(auth), crm: url(crm), ..RemoteConfig::default() };
+    let listen = Some("127.0.0.1:0".parse().unwrap());
+    let metrics = MetricsConfig { listen, is_required: true };
+    let config = HttpConfig { role: Role::Gateway, remote, metrics, ..config() };
+    let server = Server::listen(config).await.unwrap();
+    let (gateway, metrics) = (server.local_addr(), server.metrics_addr().unwrap());
+    tokio::spawn(server.run(std::future::pending()));
+    until_ready(gateway).await;
+    let told = Call::to(metrics, "GET", "/metrics").send().await;
+    let told = String::from_utf8(told.body).unwrap();
+    for (service, backend) in [("auth", auth), ("crm", crm)] {
+        let of = format!("backend=\"{backend}\",service=\"{service}\"");
+        for line in [
+            format!("nexo_backend_breaker_state{{{of}}} 0"),
+            format!("nexo_backend_ready{{{of}}} 1"),
+            format!("nexo_backend_failures_total{{{of}}} 0"),
+            format!("nexo_service_up{{service=\"{service}\"}} 1"),
+        ] {
+            assert!(told.lines().any(|told| told == line), "{line} in {told}");
+        }
+    }
 }
 
 /// One service is away: what the other one answers goes on, and it is all there

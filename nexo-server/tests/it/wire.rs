@@ -155,11 +155,6 @@ impl Wire {
         }
     }
 
-    /// Waits for the first line of a reply and leaves the rest unread.
-    pub(crate) async fn until_head(&mut self) {
-        self.line_end().await.expect("the server answers");
-    }
-
     /// Reads some bytes; false at the end, and also when the connection was
     /// reset.
     async fn fill(&mut self) -> bool {

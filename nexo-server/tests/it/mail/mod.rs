@@ -1,6 +1,6 @@
 //! What is mailed, to whom, and what it is good for.
 
-mod postbox;
+pub(crate) mod postbox;
 
 use nexo_core::AuthConfig;
 use nexo_core::testing::{PASSWORD, TestDatabase};

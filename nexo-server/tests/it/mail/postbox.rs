@@ -12,15 +12,15 @@ use tokio::sync::mpsc;
 
 /// One letter as it came.
 #[derive(Debug)]
-pub(super) struct Received {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) content: String,
+pub(crate) struct Received {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) content: String,
 }
 
 impl Received {
     /// The token in it.
-    pub(super) fn token(&self, prefix: &str) -> String {
+    pub(crate) fn token(&self, prefix: &str) -> String {
         // Lines of quoted-printable go on after `=`.
         let text = self.content.replace("=\r\n", "");
         let at = text.find(prefix).unwrap_or_else(|| panic!("no {prefix} in {text}"));
@@ -29,14 +29,14 @@ impl Received {
 }
 
 /// The server; it ends with the test's runtime.
-pub(super) struct Postbox {
+pub(crate) struct Postbox {
     address: SocketAddr,
     letters: mpsc::UnboundedReceiver<Received>,
     answers: Arc<Mutex<VecDeque<&'static str>>>,
 }
 
 impl Postbox {
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, letters) = mpsc::unbounded_channel();
@@ -50,30 +50,34 @@ impl Postbox {
         Self { address, letters, answers }
     }
 
-    pub(super) fn config(&self) -> MailConfig {
-        let url = format!("smtp://{}", self.address);
-        MailConfig::new(&url, "NEXO <crm@example.com>").unwrap()
+    /// Its URL, as `NEXO_SMTP_URL` has it.
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://{}", self.address)
+    }
+
+    pub(crate) fn config(&self) -> MailConfig {
+        MailConfig::new(&self.url(), "NEXO <crm@example.com>").unwrap()
     }
 
     /// Answers the next letters so, before it takes any.
-    pub(super) fn answer(&self, answers: &[&'static str]) {
+    pub(crate) fn answer(&self, answers: &[&'static str]) {
         self.answers.lock().unwrap().extend(answers);
     }
 
     /// Until all of those were given.
-    pub(super) async fn has_answered(&self) {
+    pub(crate) async fn has_answered(&self) {
         while !self.answers.lock().unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    pub(super) async fn next(&mut self) -> Received {
+    pub(crate) async fn next(&mut self) -> Received {
         let next = tokio::time::timeout(Duration::from_secs(30), self.letters.recv()).await;
         next.expect("no letter came").unwrap()
     }
 
     /// Those that have come and were not taken.
-    pub(super) fn left(&mut self) -> usize {
+    pub(crate) fn left(&mut self) -> usize {
         let mut left = 0;
         while self.letters.try_recv().is_ok() {
             left += 1;
