@@ -159,7 +159,7 @@ async fn p9_a_gateway_tells_of_its_backends() {
     let told = Call::to(metrics, "GET", "/metrics").send().await;
     let told = String::from_utf8(told.body).unwrap();
     for (service, backend) in [("auth", auth), ("crm", crm)] {
-        let of = format!("backend=\"{backend}\",service=\"{service}\"");
+        let of = format!("service=\"{service}\",backend=\"{backend}\"");
         for line in [
             format!("nexo_backend_breaker_state{{{of}}} 0"),
             format!("nexo_backend_ready{{{of}}} 1"),

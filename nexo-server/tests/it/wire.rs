@@ -132,8 +132,14 @@ impl Wire {
         Ok(chunk)
     }
 
+    /// Waits for the first line of a reply and leaves all of it unread.
+    pub(crate) async fn until_head(&mut self) {
+        self.line_end().await.expect("the server answers");
+    }
+
     /// Waits for the head of a reply and passes it over; its first line.
     pub(crate) async fn head(&mut self) -> String {
+        self.until_head().await;
         let end = loop {
             match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(end) => break end,

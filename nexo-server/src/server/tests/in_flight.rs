@@ -53,7 +53,7 @@ async fn a_file_has_its_place_until_its_last_piece_is_written() {
 
     let mut slow = server.connect().await;
     slow.send(get("/file")).await;
-    slow.head().await;
+    slow.until_head().await;
     is_shed(&mut wire, get("/")).await;
     assert_eq!(slow.reply().await.status, 200);
     wire.send(get("/")).await;
@@ -62,7 +62,7 @@ async fn a_file_has_its_place_until_its_last_piece_is_written() {
     // What is in memory waits to be read, and there is nothing to do for it.
     let mut slow = server.connect().await;
     slow.send(get("/large")).await;
-    slow.head().await;
+    slow.until_head().await;
     wire.send(get("/")).await;
     assert_eq!(wire.reply().await.status, 200);
 }
