@@ -24,6 +24,7 @@ bench: postgresql
 	$(CARGO) bench --bench scale
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench visibility
+	$(CARGO) bench --bench stages
 	$(CARGO) bench --bench dashboard
 
 # Each target for as many seconds.

@@ -1,0 +1,229 @@
+//! What the gateway's stages cost, and what a split into processes does.
+//!
+//! `cargo bench --bench stages` reads one client over and over, by callers that
+//! keep their connections: from a handler that does nothing but the query, from
+//! the server with all of its stages on (limits, metrics, traces, the log as JSON),
+//! and through a gateway with an authentication and a CRM service behind it, over
+//! HTTP/1.1 and over HTTP/2. They take turns, so that a noisy machine is noisy for
+//! all of them; what counts is the ratio.
+
+#[path = "support/trial.rs"]
+mod trial;
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1 as client;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::server::conn::http1 as server;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use nexo_client::Nexo;
+use nexo_client::model::NewClient;
+use nexo_core::cluster::{Binaries, Cluster, ClusterOptions, EphemeralDir};
+use nexo_core::model::{Client, Id};
+use nexo_core::testing::credentials;
+use nexo_core::{AuthConfig, Authenticator, Database, DatabaseConfig, TenantScope};
+use nexo_server::{
+    HttpConfig, MetricsConfig, RemoteConfig, Role, Server, TracesConfig, TrafficLimits,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use trial::trial;
+
+const CALLERS: usize = 16;
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(3);
+
+fn main() {
+    // As in production, but nobody reads it.
+    tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::sink).init();
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(compare(trial()));
+}
+
+async fn compare(trial: bool) {
+    let (rounds, round) = if trial { (1, Duration::from_millis(100)) } else { (ROUNDS, ROUND) };
+    let folder = EphemeralDir::create().expect("a folder");
+    let binaries = Binaries::find().expect("PostgreSQL is installed");
+    let options = ClusterOptions::ephemeral(folder.path());
+    let cluster = Cluster::start(&binaries, &options).await.expect("PostgreSQL starts");
+    let config = DatabaseConfig::from_owner(cluster.owner_config());
+    let database = Database::open(config.clone()).await.expect("opens");
+    let authenticator = database.authenticator(AuthConfig::default()).await.expect("keys");
+
+    let all = serve(Role::All, HttpConfig::default(), &database, &authenticator).await;
+    let nexo = Nexo::new(format!("http://{all}")).expect("a URL");
+    nexo.register(&credentials()).await.expect("registers");
+    let new = NewClient { name: "Babbage & Sons".to_owned(), ..NewClient::default() };
+    let id = nexo.clients().create(&new).await.expect("created").id;
+    let token = nexo.session().expect("it is logged in").export().access_token;
+    let scope = authenticator.verify(&token).await.expect("it is good");
+
+    let bare = bare(database.clone(), scope, id).await;
+    let path = format!("/api/clients/{id}");
+    let mut places = vec![("the query alone", bare), ("all in one", all)];
+    for protocol in ["http", "h2c"] {
+        let gateway = split(protocol, &database, &authenticator).await;
+        places
+            .push((if protocol == "http" { "split, HTTP/1.1" } else { "split, HTTP/2" }, gateway));
+    }
+    let mut rates = vec![Vec::new(); places.len()];
+    // Connections, plans and caches are there before it counts.
+    for (_, place) in &places {
+        load(*place, &path, &token, round / 3).await;
+    }
+    for _ in 0..rounds {
+        for ((_, place), rates) in places.iter().zip(&mut rates) {
+            rates.push(load(*place, &path, &token, round).await);
+        }
+    }
+    if trial {
+        println!("a trial: the figures below measure nothing");
+    }
+    println!("\nreads of one client a second, {CALLERS} callers, median of {rounds} rounds");
+    println!("{:20}{:>10}{:>20}{:>16}", "", "a second", "to the query alone", "to all in one");
+    let medians: Vec<f64> = rates.iter_mut().map(|rates| median(rates)).collect();
+    for ((name, _), rate) in places.iter().zip(&medians) {
+        println!("{name:20}{rate:>10.0}{:>20.2}{:>16.2}", rate / medians[0], rate / medians[1]);
+    }
+    drop(database);
+    cluster.stop().await;
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// A server with all of its stages on, and limits that nobody reaches.
+async fn serve(
+    role: Role,
+    config: HttpConfig,
+    database: &Database,
+    authenticator: &Authenticator,
+) -> SocketAddr {
+    let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    let many = Some("10000/1s".parse().expect("a quota"));
+    let traffic = match role {
+        Role::All | Role::Gateway => TrafficLimits {
+            per_ip: many,
+            credentials_per_ip: many,
+            per_user: many,
+            ..TrafficLimits::default()
+        },
+        Role::Auth | Role::Crm => TrafficLimits::off(),
+    };
+    let config = HttpConfig {
+        listen: free,
+        role,
+        traffic,
+        metrics: MetricsConfig { listen: Some(free), is_required: true },
+        traces: TracesConfig { always: true },
+        ..config
+    };
+    let server = Server::listen(config).await.expect("a free port");
+    match role {
+        Role::Gateway => {}
+        Role::Crm => server.provider().provide_crm(database.clone()),
+        Role::All | Role::Auth => {
+            server.provider().provide(database.clone(), authenticator.clone());
+        }
+    }
+    let address = server.local_addr();
+    tokio::spawn(server.run(pending()));
+    address
+}
+
+async fn split(protocol: &str, database: &Database, authenticator: &Authenticator) -> SocketAddr {
+    let url = |address: SocketAddr| vec![format!("{protocol}://{address}").parse().expect("a URL")];
+    let trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+    let inside = HttpConfig { trusted_proxies, ..HttpConfig::default() };
+    let auth = url(serve(Role::Auth, inside.clone(), database, authenticator).await);
+    let remote = RemoteConfig { auth, ..RemoteConfig::default() };
+    let inside = HttpConfig { remote: remote.clone(), ..inside };
+    let crm = url(serve(Role::Crm, inside, database, authenticator).await);
+    let remote = RemoteConfig { crm, ..remote };
+    let config = HttpConfig { remote, ..HttpConfig::default() };
+    let gateway = serve(Role::Gateway, config, database, authenticator).await;
+    let ready = format!("http://{gateway}");
+    let nexo = Nexo::new(ready).expect("a URL");
+    while nexo.health().await.map_or(true, |health| !health.is_ok()) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    gateway
+}
+
+/// Nothing but the query and its answer.
+async fn bare(database: Database, scope: TenantScope, id: Id<Client>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("accepted");
+            stream.set_nodelay(true).expect("set");
+            let (database, scope) = (database.clone(), scope.clone());
+            let service = service_fn(move |_: Request<Incoming>| {
+                let (database, scope) = (database.clone(), scope.clone());
+                async move {
+                    let client = database.repository::<Client>().get(&scope, id).await;
+                    let body = serde_json::to_vec(&client.expect("it is there")).expect("JSON");
+                    let mut reply = Response::new(Full::new(Bytes::from(body)));
+                    let json = "application/json".parse().expect("header text");
+                    reply.headers_mut().insert(CONTENT_TYPE, json);
+                    Ok::<_, Infallible>(reply)
+                }
+            });
+            let mut http = server::Builder::new();
+            http.timer(TokioTimer::new());
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+/// How many replies come a second.
+async fn load(to: SocketAddr, path: &str, token: &str, time: Duration) -> f64 {
+    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let start = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (path, bearer) = (path.to_owned(), format!("Bearer {token}"));
+            let (stop, count) = (stop.clone(), count.clone());
+            tokio::spawn(async move {
+                let stream = TcpStream::connect(to).await.expect("connects");
+                stream.set_nodelay(true).expect("set");
+                let (mut sender, connection) =
+                    client::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+                tokio::spawn(connection);
+                while !stop.load(Ordering::Relaxed) {
+                    let request = Request::get(&path)
+                        .header(HOST, "nexo.test")
+                        .header(AUTHORIZATION, &bearer)
+                        .body(Empty::<Bytes>::new())
+                        .expect("a request");
+                    sender.ready().await.expect("the connection goes on");
+                    let reply = sender.send_request(request).await.expect("a reply");
+                    assert_eq!(reply.status(), StatusCode::OK);
+                    reply.into_body().collect().await.expect("the whole body");
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(time).await;
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("no request failed");
+    }
+    count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+}
