@@ -60,7 +60,8 @@ pub(crate) async fn serve(
     let limit = deadline::limit(app.http(), socket, &parts.headers);
     let trace = Trace::begin(&parts, app.http().traces.always, &id);
     let caller = Caller { ip: peer, request: &id, limit, trace: trace.context };
-    let stages = stages(app, &parts, body, caller, &mut seen);
+    // In one place: what is wrapped around it moves it more than once.
+    let stages = Box::pin(stages(app, &parts, body, caller, &mut seen));
     // Outermost, so that no stage can take the connection down with it.
     let outcome = trace.around(panic_guard::hold(stages)).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
@@ -166,7 +167,8 @@ async fn answer<'a>(
     let counted = scope.as_ref().filter(|scope| is_entry || scope.key_id().is_some());
     rates.count(counted, standing).await?;
     if let Some(upstream) = app.elsewhere(route.service()) {
-        return remote::forward(upstream, route, call).await;
+        // It is large, and most servers never need it.
+        return Box::pin(remote::forward(upstream, route, call)).await;
     }
     match (route.handler(), scope) {
         (Handler::Public(handler), _) => handler(app, call).await,

@@ -44,7 +44,8 @@ impl PublishedKeys {
     /// The scope of a token.
     pub(crate) async fn verify(&self, token: &str) -> Outcome<TenantScope> {
         if self.verifier.lacks_key_of(token) {
-            self.fetch_if_older_than(PAUSE).await;
+            // Seldom, and large: not a part of every request's future.
+            Box::pin(self.fetch_if_older_than(PAUSE)).await;
         }
         Ok(self.verifier.verify(token).await?)
     }

@@ -75,7 +75,7 @@ impl Limiter {
         if let Some(standing) = self.known_refusal(takes) {
             return Ok(Some(Verdict { passes: false, standing }));
         }
-        match (redis.take(takes).await, self.on_redis_failure) {
+        match (Box::pin(redis.take(takes)).await, self.on_redis_failure) {
             (Ok(verdict), _) => Ok(verdict),
             (Err(_), OnRedisFailure::Open) => Ok(self.memory.take(takes)),
             (Err(_), OnRedisFailure::Closed) => {
