@@ -18,6 +18,7 @@ mod app;
 mod audit;
 mod banner;
 mod config;
+mod contract;
 mod demo;
 pub mod embedded;
 mod examples;
@@ -37,7 +38,7 @@ mod run;
 mod server;
 mod signals;
 
-pub use config::{HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
+pub use config::{DocsConfig, HttpConfig, Network, Origin, ParseNetworkError, ParseOriginError};
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;

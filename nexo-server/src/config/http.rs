@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Network, Origin};
+use super::{DocsConfig, Network, Origin};
 
 /// Where the server listens, whom it believes and how long it waits.
 ///
@@ -43,6 +43,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<Origin>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Whether the server describes itself.
+    pub docs: DocsConfig,
 }
 
 impl HttpConfig {
@@ -69,6 +71,7 @@ impl Default for HttpConfig {
             drain_timeout: Duration::from_secs(30),
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            docs: DocsConfig::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod database_url;
+mod docs;
 mod http;
 mod print;
 mod settings;
@@ -9,6 +10,7 @@ mod smtp_url;
 mod values;
 mod wrong;
 
+pub use docs::DocsConfig;
 pub use http::HttpConfig;
 pub use values::{Network, Origin, ParseNetworkError, ParseOriginError};
 

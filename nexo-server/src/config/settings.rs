@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
+use super::docs::DocsArgs;
 use super::{Command, DatabaseUrl, HttpConfig, Network, Origin, SmtpUrl, values};
 use crate::mail::MailConfig;
 use crate::oidc::{self, OidcProviders};
@@ -204,6 +205,9 @@ pub(crate) struct Settings {
     )]
     pub(crate) drain_timeout: Duration,
 
+    #[command(flatten)]
+    pub(crate) docs: DocsArgs,
+
     /// How to write the log
     #[arg(long, env = "NEXO_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,
@@ -230,6 +234,7 @@ impl Settings {
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
+            docs: self.docs.config(),
             ..HttpConfig::default()
         }
     }

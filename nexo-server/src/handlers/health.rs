@@ -6,23 +6,28 @@
 //! `/ready` fails.
 
 use nexo_core::model::ErrorCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::{Failure, Outcome};
 use crate::respond::{self, Reply};
 
-#[derive(Debug, Serialize)]
-struct Health {
+/// How the server is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Health {
     /// `ok`, `starting`, `degraded` (the database is away) or `draining`.
     status: &'static str,
     /// `ok`, `unknown` or `unreachable`.
     database: &'static str,
+    /// The version of the server.
     version: &'static str,
 }
 
-#[derive(Debug, Serialize)]
-struct Ready {
+/// Requests are welcome.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Ready {
+    /// Always `ready`.
     status: &'static str,
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod crud;
+pub(crate) mod docs;
 pub(crate) mod export;
 mod fields;
 pub(crate) mod health;

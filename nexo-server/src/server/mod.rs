@@ -83,7 +83,9 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
-        Self::with_routes(config, table()).await
+        let mut table = table();
+        table.retain(|route| config.docs.served || !route.shows_documentation());
+        Self::with_routes(config, table).await
     }
 
     pub(crate) async fn with_routes(

@@ -12,6 +12,7 @@ mod bad_values;
 mod clients;
 mod collections;
 mod config;
+mod contract;
 mod cors;
 mod data_folder;
 mod database_url;
