@@ -156,7 +156,6 @@ pub struct MailedToken {
 
 /// The scheme of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TokenType {
     /// `Authorization: Bearer …`.
     #[default]

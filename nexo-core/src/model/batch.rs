@@ -37,7 +37,7 @@ pub enum BatchOperation<T: Entity> {
     },
     /// Replaces the record with this key, or creates it.
     Upsert {
-        /// The field that is the key, one of the entity's `KEYS`:
+        /// The field that is the key, one that is unique in the collection:
         /// `external_id` if absent. The content must have it.
         #[serde(default = "external_id")]
         key: String,
@@ -69,7 +69,7 @@ pub(crate) fn external_id() -> String {
     "external_id".to_owned()
 }
 
-/// A batch: up to [`MAX_BATCH`] operations, done in this order.
+/// A batch: up to 1,000 operations, done in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "{T}Batch", bound = "T: Entity"))]

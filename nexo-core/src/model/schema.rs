@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{Change, Decimal, Id, Permission, Permissions, RoleRef};
+use super::{Change, Decimal, Id, Permission, Permissions, RoleRef, TokenType};
 
 /// Declares shapes, whose schemas stand where they are used.
 macro_rules! shapes {
@@ -169,6 +169,20 @@ impl<T: JsonSchema> JsonSchema for Change<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         Option::<T>::json_schema(generator)
+    }
+}
+
+impl JsonSchema for TokenType {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TokenType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "const": "Bearer" })
     }
 }
 

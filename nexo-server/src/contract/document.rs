@@ -150,13 +150,13 @@ fn parameters(route: &Route, operation: &Operation, components: &mut Components)
         all.push(components.parameter("Id", id));
     }
     for parameter in operation.query.map(|query| query()).unwrap_or_default() {
-        all.push(components.parameter(&parameter.name.clone(), in_query(parameter)));
+        all.push(components.parameter(&parameter.name, in_query(&parameter)));
     }
     all.extend(headers::looked_at(operation));
     all
 }
 
-fn in_query(parameter: Parameter) -> Value {
+fn in_query(parameter: &Parameter) -> Value {
     let mut told = json!({
         "name": parameter.name,
         "in": "query",
@@ -175,8 +175,8 @@ fn body(route: &Route, operation: &Operation, schemas: &mut Schemas) -> Option<V
     if route.is_upload() {
         let file = json!({ "schema": { "type": "string", "format": "binary" } });
         return Some(json!({
-            "description": "The file, in pieces or as a whole.",
-            "required": true,
+            "description": "The file, or a piece of it; without one, nothing is added.",
+            "required": false,
             "content": { "application/octet-stream": file },
         }));
     }

@@ -44,9 +44,7 @@ impl Fixed {
 /// never are.
 pub(crate) fn openapi() -> &'static Fixed {
     static DOCUMENT: LazyLock<Fixed> = LazyLock::new(|| {
-        let mut text =
-            serde_json::to_string_pretty(document::document()).expect("JSON always serialises");
-        text.push('\n');
+        let text = serde_json::to_vec(document::document()).expect("JSON always serialises");
         Fixed::new(text)
     });
     &DOCUMENT
