@@ -114,7 +114,10 @@ pub(crate) fn member(_: u32) -> Value {
 }
 
 pub(crate) fn transfer(_: u32) -> Value {
-    json(&Transfer { to: Id::new(), collections: Some(vec!["clients".to_owned()]) })
+    json(&Transfer {
+        to: Id::from_uuid(uuid::Uuid::nil()),
+        collections: Some(vec!["clients".to_owned()]),
+    })
 }
 
 pub(crate) fn invitation(number: u32) -> Value {

@@ -18,6 +18,7 @@ mod app;
 mod audit;
 mod banner;
 mod config;
+mod contract;
 mod demo;
 pub mod embedded;
 mod examples;
@@ -47,7 +48,7 @@ mod signals;
 mod traffic;
 
 pub use config::{
-    HttpConfig, MetricsConfig, Network, OnRedisFailure, Origin, ParseNetworkError,
+    DocsConfig, HttpConfig, MetricsConfig, Network, OnRedisFailure, Origin, ParseNetworkError,
     ParseOriginError, ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role,
     Service, ServiceUrl, TlsConfig, TracesConfig, TrafficLimits,
 };

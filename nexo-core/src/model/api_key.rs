@@ -11,6 +11,7 @@ use super::{FieldCode, FieldError, Id, Permission, Permissions, User, Validate, 
 /// A key that acts for a member, as far as it was permitted and never beyond
 /// what the member may.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKey {
     /// Identifier, chosen by the server.
     pub id: Id<ApiKey>,
@@ -35,6 +36,7 @@ pub struct ApiKey {
 /// `GET /api/keys`: the keys of all members, the newest first; also those that
 /// have expired, until they are revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiKeys {
     /// The keys.
     pub data: Vec<ApiKey>,
@@ -42,6 +44,7 @@ pub struct ApiKeys {
 
 /// What `POST /api/keys` answers. The secret is told this once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IssuedApiKey {
     /// The key.
     #[serde(flatten)]
@@ -52,12 +55,15 @@ pub struct IssuedApiKey {
 
 /// `POST /api/keys`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewApiKey {
     /// What it is for.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 100>"))]
     pub name: String,
     /// What it may do, at most what its maker may; all but `key:manage`. What
     /// is needed for these besides comes with them.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub permissions: Permissions,
     /// When it ends; in a year if absent, in five at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -44,6 +44,7 @@ text_enum! {
 /// transaction of what they tell, and never change, but that the fields of a
 /// person who was erased go from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Ids are ordered by time.
     pub id: Id<AuditEntry>,
@@ -121,6 +122,7 @@ pub struct AuditParams {
 
 /// `GET /api/audit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The entries, the newest first.
     pub data: Vec<AuditEntry>,
@@ -130,6 +132,7 @@ pub struct AuditPage {
 
 /// From when to when somebody could read a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditAccess {
     /// The member.
     pub user_id: Option<Id<User>>,
@@ -149,6 +152,7 @@ pub struct AuditAccess {
 
 /// `GET /api/crm/{collection}/{id}/access`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditAccesses {
     /// The spans, the earliest first; up to 10,000.
     pub data: Vec<AuditAccess>,
@@ -156,6 +160,7 @@ pub struct AuditAccesses {
 
 /// Where an account's audit log was sealed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditCheckpoint {
     /// The account.
     pub account_id: Id<Account>,

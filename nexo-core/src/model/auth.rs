@@ -11,6 +11,7 @@ use super::{Change, FieldError, Id, Permissions, RoleRef, Validate, Validator};
 
 /// A tenant: the unit that rows belong to and that nothing crosses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Account {
     /// Identifier.
     pub id: Id<Account>,
@@ -21,6 +22,7 @@ pub struct Account {
 /// A person who can log in. Users are global; memberships join them to
 /// accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     /// Identifier.
     pub id: Id<User>,
@@ -43,20 +45,26 @@ pub struct Session;
 
 /// `POST /api/auth/register`: a new user with a new account of their own.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
     /// Login e-mail address.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Email"))]
     pub email: String,
     /// At least 15 characters, any characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Password"))]
     pub password: String,
     /// The person's name.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: String,
     /// The organisation's name.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub account_name: String,
 }
 
 /// `POST /api/auth/login`.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// Login e-mail address.
@@ -82,6 +90,7 @@ impl LoginRequest {
 
 /// `POST /api/auth/refresh`.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     /// The newest refresh token of the session.
@@ -91,16 +100,19 @@ pub struct RefreshRequest {
 /// `POST /api/auth/password`: changes the password and ends every other
 /// session of the user.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     /// The password until now.
     pub current_password: String,
     /// The password from now on.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Password"))]
     pub new_password: String,
 }
 
 /// `POST /api/auth/password/forgot`: a mail to the address, if it is somebody's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ForgotPassword {
     /// Login e-mail address.
@@ -110,16 +122,19 @@ pub struct ForgotPassword {
 /// `POST /api/auth/password/reset`: sets the password and ends every session of
 /// the user.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResetPassword {
     /// What was mailed.
     pub token: String,
     /// The password from now on.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Password"))]
     pub password: String,
 }
 
 /// `POST /api/auth/email/verify`: the address is the user's.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyEmail {
     /// What was mailed.
@@ -149,6 +164,7 @@ pub enum TokenType {
 
 /// What register, login and refresh answer.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthTokens {
     /// A JWT for `Authorization: Bearer`.
     pub access_token: String,
@@ -171,6 +187,7 @@ pub struct AuthTokens {
 
 /// `GET /api/auth/profile`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Profile {
     /// The user of the token.
     pub user: User,
@@ -185,10 +202,12 @@ pub struct Profile {
 
 /// `PATCH /api/auth/profile`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: Change<String>,
 }
 

@@ -22,6 +22,8 @@ text_enum! {
 /// One operation of a batch. On the wire `op` says which: `create`, `upsert`,
 /// `patch` or `delete`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}Operation", bound = "T: Entity"))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[serde(bound(
     serialize = "T::New: Serialize, T::Patch: Serialize",
@@ -35,7 +37,7 @@ pub enum BatchOperation<T: Entity> {
     },
     /// Replaces the record with this key, or creates it.
     Upsert {
-        /// The field that is the key, one of the entity's `KEYS`:
+        /// The field that is the key, one that is unique in the collection:
         /// `external_id` if absent. The content must have it.
         #[serde(default = "external_id")]
         key: String,
@@ -67,19 +69,24 @@ pub(crate) fn external_id() -> String {
     "external_id".to_owned()
 }
 
-/// A batch: up to [`MAX_BATCH`] operations, done in this order.
+/// A batch: up to 1,000 operations, done in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}Batch", bound = "T: Entity"))]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Batch<T: Entity> {
     /// What becomes of it when an operation cannot be done.
     #[serde(default)]
     pub mode: BatchMode,
     /// The operations.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1_000)))]
     pub operations: Vec<BatchOperation<T>>,
 }
 
 /// What became of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}Outcome", bound = "T: Entity"))]
 #[serde(tag = "outcome", rename_all = "snake_case", bound = "")]
 pub enum BatchOutcome<T: Entity> {
     /// The record was created.
@@ -106,6 +113,7 @@ pub enum BatchOutcome<T: Entity> {
 
 /// Why an operation of a batch was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BatchError {
     /// The stable code that programs decide by.
     pub code: ErrorCode,
@@ -118,6 +126,8 @@ pub struct BatchError {
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}BatchResult", bound = "T: Entity"))]
 #[serde(bound = "")]
 pub struct BatchResult<T: Entity> {
     /// How many operations were done.

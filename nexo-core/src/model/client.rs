@@ -33,6 +33,7 @@ text_enum! {
 
 /// A client as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Client {
     /// Identifier, chosen by the server.
     pub id: Id<Client>,
@@ -72,36 +73,45 @@ pub struct Client {
 
 /// A client to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewClient {
     /// Its identifier in another system, up to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// Full or company name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: String,
     /// Person or company; a company if absent.
     #[serde(default)]
     pub kind: ClientKind,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Option<String>,
     /// Phone number, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Option<String>,
     /// `http` or `https` address, up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::WebAddress>"))]
     pub website: Option<String>,
     /// Postal address, up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub address: Option<String>,
     /// Where the client stands; a lead if absent.
     #[serde(default)]
     pub status: ClientStatus,
     /// Up to 50 labels of up to 50 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Labels"))]
     pub tags: Vec<String>,
     /// Free text, up to 10,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub notes: Option<String>,
     /// The member whose client it is. If absent, whoever creates it; when it is
     /// replaced, it stays with whom it is.
@@ -119,37 +129,48 @@ impl NewClient {
 
 /// The fields of a client to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientPatch {
     /// New identifier in another system.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: Change<String>,
     /// New kind; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "ClientKind"))]
     pub kind: Change<ClientKind>,
     /// New e-mail address.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Change<String>,
     /// New phone number.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Change<String>,
     /// New web address.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::WebAddress>"))]
     pub website: Change<String>,
     /// New postal address.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub address: Change<String>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "ClientStatus"))]
     pub status: Change<ClientStatus>,
     /// The whole new list of labels; `null` means none.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Labels>"))]
     pub tags: Change<Vec<String>>,
     /// New notes.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub notes: Change<String>,
     /// New owner: a member, or nobody.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -23,6 +23,7 @@ text_enum! {
 /// `GET /api/dashboard`. What the caller may not see is absent; numbers count what
 /// they see and nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dashboard {
     /// Who asks, and about their account; absent when that service is away.
     pub account: Option<DashboardAccount>,
@@ -36,6 +37,7 @@ pub struct Dashboard {
 
 /// `GET /api/auth/dashboard`: who asks, and who else is in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DashboardAccount {
     /// The user, the account, and the role there; absent for an API key.
     pub profile: Option<Profile>,
@@ -50,6 +52,7 @@ pub struct DashboardAccount {
 
 /// How many members an account has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberCount {
     /// Those who can log in.
     pub active: u64,
@@ -59,6 +62,7 @@ pub struct MemberCount {
 
 /// `GET /api/crm/dashboard`: the records that the caller sees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DashboardWork {
     /// How many records there are, by collection; null without the right to read
     /// any of it.
@@ -80,6 +84,7 @@ pub struct DashboardWork {
 
 /// How many records of a collection there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecordCount {
     /// Those in lists.
     pub active: u64,
@@ -90,6 +95,7 @@ pub struct RecordCount {
 /// How many records stand where, archived ones not counted: every status by its
 /// word, also those that none has. Null without the right to read them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pipeline {
     /// By [`ClientStatus`](super::ClientStatus).
     pub clients: Option<BTreeMap<String, u64>>,
@@ -101,6 +107,7 @@ pub struct Pipeline {
 
 /// The budgets of one currency, of projects that are not archived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BudgetTotal {
     /// ISO 4217.
     pub currency: String,
@@ -116,6 +123,7 @@ pub struct BudgetTotal {
 /// The tasks of the caller that are not done: those that they own, and those that
 /// they are assigned to as an employee, if they may see which employee they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MyTasks {
     /// How many there are.
     pub open: u64,
@@ -127,6 +135,7 @@ pub struct MyTasks {
 
 /// An entry of the audit log, in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecentActivity {
     /// The entry.
     pub id: Id<AuditEntry>,
@@ -146,6 +155,7 @@ pub struct RecentActivity {
 
 /// A record that was changed, or made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecentRecord {
     /// Its collection.
     pub collection: String,

@@ -115,6 +115,11 @@ impl FilterValue for Decimal {
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
     }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        <Self as schemars::JsonSchema>::json_schema(&mut schemars::SchemaGenerator::default())
+    }
 }
 
 #[cfg(feature = "db")]

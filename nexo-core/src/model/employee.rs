@@ -27,6 +27,7 @@ text_enum! {
 
 /// An employee as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Employee {
     /// Identifier, chosen by the server.
     pub id: Id<Employee>,
@@ -71,24 +72,31 @@ pub struct Employee {
 
 /// An employee to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewEmployee {
     /// Its identifier in another system, unique in the account, up to 100
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// The account's own number for them, unique in it, up to 40 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Code<40>"))]
     pub employee_code: String,
     /// Full name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: String,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Option<String>,
     /// Phone number, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Option<String>,
     /// Job title, up to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub title: Option<String>,
     /// The department that they work in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,13 +106,16 @@ pub struct NewEmployee {
     pub manager_id: Option<Id<Employee>>,
     /// Salary level, 1 to 99.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Whole<1, 99>>"))]
     pub salary_level: Option<i16>,
     /// First day of work.
     #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub hired_on: Option<Date>,
     /// Last day of work; the day of the change, if the status becomes `left`
     /// without one.
     #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub left_on: Option<Date>,
     /// Whether they work here; `active` if absent.
     #[serde(default)]
@@ -124,25 +135,32 @@ impl NewEmployee {
 
 /// The fields of an employee to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EmployeePatch {
     /// New external id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New employee code; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Code<40>"))]
     pub employee_code: Change<String>,
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: Change<String>,
     /// New email.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Change<String>,
     /// New phone.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Change<String>,
     /// New title.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub title: Change<String>,
     /// New department id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
@@ -152,15 +170,19 @@ pub struct EmployeePatch {
     pub manager_id: Change<Id<Employee>>,
     /// New salary level.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Whole<1, 99>>"))]
     pub salary_level: Change<i16>,
     /// New hired on.
     #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub hired_on: Change<Date>,
     /// New left on.
     #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub left_on: Change<Date>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "EmployeeStatus"))]
     pub status: Change<EmployeeStatus>,
     /// New user id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

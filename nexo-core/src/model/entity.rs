@@ -7,12 +7,33 @@ use serde::de::DeserializeOwned;
 
 use super::{Filters, Id, Permission, Validate};
 
+/// What has a JSON schema, where there are schemas.
+#[cfg(feature = "schema")]
+pub trait Shape: schemars::JsonSchema {}
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> Shape for T {}
+/// What has a JSON schema, where there are schemas.
+#[cfg(not(feature = "schema"))]
+pub trait Shape {}
+#[cfg(not(feature = "schema"))]
+impl<T> Shape for T {}
+
 /// A kind of record: its shapes on the wire and where it lives.
 ///
 /// Storage is the `Table` trait of the `repo` module, so that the SDK does not
 /// need a database driver to name a client.
 pub trait Entity:
-    Serialize + DeserializeOwned + Debug + Clone + PartialEq + Send + Sync + Unpin + Sized + 'static
+    Serialize
+    + DeserializeOwned
+    + Shape
+    + Debug
+    + Clone
+    + PartialEq
+    + Send
+    + Sync
+    + Unpin
+    + Sized
+    + 'static
 {
     /// What a caller gives to create or to replace a record.
     type New: Content;
@@ -48,11 +69,20 @@ pub trait Entity:
 
 /// What a caller gives: a value like any other, that can be checked.
 pub trait Content:
-    Serialize + DeserializeOwned + Validate + Debug + Clone + PartialEq + Send + Sync + 'static
+    Serialize + DeserializeOwned + Shape + Validate + Debug + Clone + PartialEq + Send + Sync + 'static
 {
 }
 
 impl<T> Content for T where
-    T: Serialize + DeserializeOwned + Validate + Debug + Clone + PartialEq + Send + Sync + 'static
+    T: Serialize
+        + DeserializeOwned
+        + Shape
+        + Validate
+        + Debug
+        + Clone
+        + PartialEq
+        + Send
+        + Sync
+        + 'static
 {
 }

@@ -152,6 +152,10 @@ pub trait FilterField: Debug + Send + Sync {
     /// Gives the conditions for a statement.
     #[cfg(feature = "db")]
     fn conditions<'a>(&'a self, found: &mut Vec<Condition<'a>>);
+
+    /// The query parameters that it reads, by what follows the dot in their names.
+    #[cfg(feature = "schema")]
+    fn schemas(&self) -> Vec<(Option<&'static str>, schemars::Schema)>;
 }
 
 impl<T: FilterValue> FilterField for OneOf<T> {
@@ -194,6 +198,14 @@ impl<T: FilterValue> FilterField for OneOf<T> {
         };
         found.push(Condition { comparison, operand });
     }
+
+    #[cfg(feature = "schema")]
+    fn schemas(&self) -> Vec<(Option<&'static str>, schemars::Schema)> {
+        let values = schemars::json_schema!({
+            "type": "array", "items": T::schema(), "maxItems": MAX_FILTER_VALUES,
+        });
+        vec![(None, values), (Some("null"), schemars::json_schema!({ "type": "boolean" }))]
+    }
 }
 
 impl<T: FilterValue> FilterField for Within<T> {
@@ -235,6 +247,13 @@ impl<T: FilterValue> FilterField for Within<T> {
             }
         }
         found.extend(self.null.map(Condition::null));
+    }
+
+    #[cfg(feature = "schema")]
+    fn schemas(&self) -> Vec<(Option<&'static str>, schemars::Schema)> {
+        let bounds = ["gte", "gt", "lte", "lt"].map(|bound| (Some(bound), T::schema()));
+        let null = (Some("null"), schemars::json_schema!({ "type": "boolean" }));
+        bounds.into_iter().chain([null]).collect()
     }
 }
 

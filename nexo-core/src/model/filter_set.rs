@@ -9,6 +9,8 @@ use super::FilterField;
 pub trait Filters: Debug + Clone + Default + PartialEq + Send + Sync + Unpin + 'static {
     /// The fields' names.
     const NAMES: &'static [&'static str];
+    /// What each of them asks for.
+    const MEANINGS: &'static [&'static str];
 
     /// Every field with its name.
     fn fields(&self) -> Vec<(&'static str, &dyn FilterField)>;
@@ -41,14 +43,14 @@ pub trait Filters: Debug + Clone + Default + PartialEq + Send + Sync + Unpin + '
 macro_rules! filters {
     (
         $(#[$meta:meta])* pub struct $name:ident of $entity:ident {
-            $( $(#[$doc:meta])* $field:ident: $type:ty, )*
+            $( $(#[doc = $doc:literal])* $field:ident: $type:ty, )*
         }
     ) => {
         $crate::model::filter_set::filters! { @all
             $(#[$meta])* pub struct $name {
                 /// Any of these records.
                 id: $crate::model::OneOf<$crate::model::Id<$entity>>,
-                $( $(#[$doc])* $field: $type, )*
+                $( $(#[doc = $doc])* $field: $type, )*
                 /// Any of these identifiers of another system.
                 external_id: $crate::model::OneOf<String>,
                 /// When it was created.
@@ -60,17 +62,18 @@ macro_rules! filters {
     };
     (@all
         $(#[$meta:meta])* pub struct $name:ident {
-            $( $(#[$doc:meta])* $field:ident: $type:ty, )*
+            $( $(#[doc = $doc:literal])* $field:ident: $type:ty, )*
         }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $name {
-            $( $(#[$doc])* pub $field: $type, )*
+            $( $(#[doc = $doc])* pub $field: $type, )*
         }
 
         impl $crate::model::Filters for $name {
             const NAMES: &'static [&'static str] = &[$( stringify!($field), )*];
+            const MEANINGS: &'static [&'static str] = &[$( concat!($($doc),*), )*];
 
             fn fields(&self) -> Vec<(&'static str, &dyn $crate::model::FilterField)> {
                 vec![$( (stringify!($field), &self.$field as _), )*]

@@ -20,6 +20,10 @@ pub trait FilterValue: Debug + Display + Clone + PartialEq + Sql + Send + Sync +
 
     /// Reads the wire form.
     fn read(text: &str) -> Option<Self>;
+
+    /// The wire form.
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema;
 }
 
 /// What can be a statement's parameter, where there are statements.
@@ -52,6 +56,11 @@ impl FilterValue for String {
         let storable = !text.contains('\0') && (1..=500).contains(&text.chars().count());
         storable.then(|| text.to_owned())
     }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": 500 })
+    }
 }
 
 impl<T: 'static> FilterValue for Id<T> {
@@ -60,6 +69,11 @@ impl<T: 'static> FilterValue for Id<T> {
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "uuid" })
     }
 }
 
@@ -70,6 +84,11 @@ impl FilterValue for uuid::Uuid {
     fn read(text: &str) -> Option<Self> {
         Id::<()>::read(text).map(|id| *id.as_uuid())
     }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        Id::<()>::schema()
+    }
 }
 
 impl FilterValue for i16 {
@@ -78,6 +97,11 @@ impl FilterValue for i16 {
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": i16::MIN, "maximum": i16::MAX })
     }
 }
 
@@ -90,6 +114,11 @@ impl FilterValue for Timestamp {
         let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
         (1..=9999).contains(&year).then_some(time)
     }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
 }
 
 impl FilterValue for Date {
@@ -100,5 +129,10 @@ impl FilterValue for Date {
         // Jiff would also take a date and time, and drop the time.
         let date: Self = (text.len() == 10).then(|| text.parse().ok())??;
         (1..=9999).contains(&date.year()).then_some(date)
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema() -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date" })
     }
 }

@@ -94,6 +94,7 @@ impl ImportStatus {
 
 /// An import to begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewImport {
     /// Which kind of records: `clients`.
@@ -102,13 +103,16 @@ pub struct NewImport {
     #[serde(default)]
     pub format: SheetFormat,
     /// The file's size in bytes.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_073_741_824)))]
     pub size: u64,
     /// The file's name, to find the import again, up to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 255>>"))]
     pub file_name: Option<String>,
     /// From a column's heading to a field; `null` leaves the column out. A
     /// heading that is not here must be the name of a field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = 200)))]
     pub mapping: BTreeMap<String, Option<String>>,
     /// What becomes of a row whose key is taken.
     #[serde(default)]
@@ -131,6 +135,7 @@ impl NewImport {
 
 /// An import: what was asked for and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Import {
     /// Identifier, chosen by the server.
     pub id: Id<Import>,
@@ -186,6 +191,7 @@ pub struct Import {
 
 /// The latest imports of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Imports {
     /// Up to 100, the latest first.
     pub data: Vec<Import>,
@@ -193,6 +199,7 @@ pub struct Imports {
 
 /// Rows that were refused or, after an undo, kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImportReport {
     /// Up to 500 of them, in the order of the file.
     pub data: Vec<ReportedRow>,
@@ -202,6 +209,7 @@ pub struct ImportReport {
 
 /// A row and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportedRow {
     /// Its number in the file; 1 is the heading.
     pub row: u64,

@@ -18,6 +18,8 @@ pub const COUNT_BOUND: u64 = 10_000;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}Page"))]
 pub struct Page<T> {
     /// The rows, in the order that was asked for.
     pub data: Vec<T>,
@@ -33,6 +35,7 @@ pub struct Page<T> {
 
 /// How many rows a list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Count {
     /// The number.
     pub value: u64,
@@ -67,6 +70,7 @@ text_enum! {
 
 /// Records that others refer to, by collection and id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Included(BTreeMap<String, BTreeMap<String, Value>>);
 

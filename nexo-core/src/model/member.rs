@@ -10,6 +10,7 @@ use super::{Account, FieldError, Id, Permissions, RoleRef, User, Validate, Valid
 
 /// A user in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     /// The user.
     pub user_id: Id<User>,
@@ -32,6 +33,7 @@ pub struct Member {
 
 /// `GET /api/members`: a page of members, those who joined first at the top.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Members {
     /// The members.
     pub data: Vec<Member>,
@@ -41,6 +43,7 @@ pub struct Members {
 
 /// `PATCH /api/members/{id}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MemberPatch {
     /// The member's new role.
@@ -68,6 +71,7 @@ impl MemberPatch {
 
 /// Somebody who is asked to join an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Invitation {
     /// Identifier, chosen by the server.
     pub id: Id<Invitation>,
@@ -87,6 +91,7 @@ pub struct Invitation {
 /// has it, and nobody else, can accept. A server that sends mail sends it to the
 /// address that is invited, and tells it to nobody else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NewInvitation {
     /// The invitation.
     #[serde(flatten)]
@@ -98,6 +103,7 @@ pub struct NewInvitation {
 
 /// `GET /api/invitations`: those that can still be accepted, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Invitations {
     /// The invitations.
     pub data: Vec<Invitation>,
@@ -105,9 +111,11 @@ pub struct Invitations {
 
 /// `POST /api/invitations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Invite {
     /// Whom to invite.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Email"))]
     pub email: String,
     /// The role that they will have.
     pub role: RoleRef,
@@ -115,6 +123,7 @@ pub struct Invite {
 
 /// `POST /api/auth/invitations/accept`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
     /// What the invitation came with.
@@ -132,6 +141,7 @@ pub struct AcceptInvitation {
 
 /// An account that the user is a member of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Joined {
     /// The account.
     pub account: Account,
@@ -143,6 +153,7 @@ pub struct Joined {
 
 /// `GET /api/auth/accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JoinedAccounts {
     /// The accounts, the one that was joined first at the top.
     pub data: Vec<Joined>,
@@ -150,6 +161,7 @@ pub struct JoinedAccounts {
 
 /// `POST /api/auth/switch`: ends the session and opens one in another account.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SwitchAccount {
     /// Where to.

@@ -34,6 +34,8 @@ mod professional;
 mod project;
 mod project_member;
 mod role;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod search;
 mod second_factor;
 mod settings;
@@ -68,7 +70,7 @@ pub use dashboard::{
 pub use decimal::{Decimal, ParseDecimalError};
 pub use department::{Department, DepartmentFilter, DepartmentPatch, NewDepartment};
 pub use employee::{Employee, EmployeeFilter, EmployeePatch, EmployeeStatus, NewEmployee};
-pub use entity::{Content, Entity};
+pub use entity::{Content, Entity, Shape};
 #[cfg(feature = "db")]
 pub use filter::Condition;
 pub use filter::{Comparison, FilterField, MAX_FILTER_VALUES, OneOf, Within};

@@ -15,6 +15,8 @@ pub trait Person: Entity {
 
 /// `GET /api/crm/{collection}/{id}/personal-data`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "{T}PersonalData"))]
 #[serde(bound = "T: Person")]
 pub struct PersonalData<T> {
     /// The record itself; absent if it was deleted, and only copies are left.
@@ -34,6 +36,7 @@ pub struct PersonalData<T> {
 
 /// A record that refers to another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReferringRecord {
     /// Its collection.
     pub collection: String,
@@ -49,6 +52,7 @@ pub struct ReferringRecord {
 
 /// What an import keeps of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptImportRow {
     /// The import.
     pub import_id: Id<Import>,
@@ -66,6 +70,7 @@ pub struct KeptImportRow {
 
 /// An answer that is kept to be given again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptAnswer {
     /// When it was given.
     pub at: Timestamp,
@@ -75,13 +80,16 @@ pub struct KeptAnswer {
 
 /// `POST /api/crm/{collection}/{id}/erase`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// The record's name, or a supplier's company, as it was if the record is
     /// deleted: nobody erases by mistake.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub confirm: String,
     /// Why, for the audit log, where it stays; it should not name the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub reason: Option<String>,
 }
 
@@ -98,6 +106,8 @@ impl Validate for Erase {
 
 /// What `POST …/erase` answers. Done again, it finds nothing more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Erased{T}"))]
 #[serde(bound = "T: Person")]
 pub struct Erased<T> {
     /// What is left of the record, archived: what refers to it still does. Absent if

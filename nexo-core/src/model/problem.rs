@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// An error body, `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI that names the kind of problem: `urn:nexo:error:` and the code.
     pub r#type: String,
@@ -32,6 +33,7 @@ pub struct Problem {
 
 /// One field that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// The field's path in the body: `email`, `tags[3]`.
     pub field: String,
@@ -70,6 +72,9 @@ macro_rules! codes {
                 }
             }
         }
+
+        #[cfg(feature = "schema")]
+        super::schema::words!($name, stringify!($name), Self::ALL);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

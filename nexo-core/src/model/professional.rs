@@ -36,6 +36,7 @@ text_enum! {
 
 /// A professional as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Professional {
     /// Identifier, chosen by the server.
     pub id: Id<Professional>,
@@ -77,37 +78,47 @@ pub struct Professional {
 
 /// A professional to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewProfessional {
     /// Its identifier in another system, unique in the account, up to 100
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// Full name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: String,
     /// What they are best at, up to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub specialty: Option<String>,
     /// Up to 50 labels of up to 50 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Labels"))]
     pub skills: Vec<String>,
     /// Price of an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub hourly_rate: Option<Decimal>,
     /// Currency of the price (ISO 4217); given if and only if the price is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Currency>"))]
     pub currency: Option<String>,
     /// Whether they can be asked; `available` if absent.
     #[serde(default)]
     pub availability: Availability,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Option<String>,
     /// Phone number, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Option<String>,
     /// `http` or `https` address of their work, up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::WebAddress>"))]
     pub portfolio: Option<String>,
     /// Whether the account works with them; `active` if absent.
     #[serde(default)]
@@ -128,40 +139,52 @@ impl NewProfessional {
 
 /// The fields of a professional to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProfessionalPatch {
     /// New external id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: Change<String>,
     /// New specialty.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub specialty: Change<String>,
     /// The whole new list of skills; `null` means none.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Labels>"))]
     pub skills: Change<Vec<String>>,
     /// New hourly rate.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub hourly_rate: Change<Decimal>,
     /// New currency.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Currency>"))]
     pub currency: Change<String>,
     /// New availability; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Availability"))]
     pub availability: Change<Availability>,
     /// New email.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Change<String>,
     /// New phone.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Change<String>,
     /// New portfolio.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::WebAddress>"))]
     pub portfolio: Change<String>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "ProfessionalStatus"))]
     pub status: Change<ProfessionalStatus>,
     /// New owner: a member, or nobody.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -31,6 +31,7 @@ text_enum! {
 
 /// A project as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Project {
     /// Identifier, chosen by the server.
     pub id: Id<Project>,
@@ -72,43 +73,53 @@ pub struct Project {
 
 /// A project to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
     /// Its identifier in another system, unique in the account, up to 100
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// Whom it is done for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Id<Client>>,
     /// Its name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: String,
     /// The account's own short name for it, unique in it, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<40>>"))]
     pub code: Option<String>,
     /// Free text, up to 10,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub description: Option<String>,
     /// Where it stands; `planned` if absent.
     #[serde(default)]
     pub status: ProjectStatus,
     /// First day.
     #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub starts_on: Option<Date>,
     /// Last day, not before the first.
     #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub ends_on: Option<Date>,
     /// What it may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub budget: Option<Decimal>,
     /// Currency of the budget (ISO 4217); given if and only if the budget is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Currency>"))]
     pub currency: Option<String>,
     /// The user who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<Id<User>>,
     /// Who works on it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 100), extend("uniqueItems" = true)))]
     pub members: Vec<ProjectMember>,
 }
 
@@ -122,37 +133,47 @@ impl NewProject {
 
 /// The fields of a project to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProjectPatch {
     /// New external id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New client id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub client_id: Change<Id<Client>>,
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub name: Change<String>,
     /// New code.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<40>>"))]
     pub code: Change<String>,
     /// New description.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub description: Change<String>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "ProjectStatus"))]
     pub status: Change<ProjectStatus>,
     /// New starts on.
     #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub starts_on: Change<Date>,
     /// New ends on.
     #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub ends_on: Change<Date>,
     /// New budget.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub budget: Change<Decimal>,
     /// New currency.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Currency>"))]
     pub currency: Change<String>,
     /// New owner id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

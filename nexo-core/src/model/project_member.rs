@@ -8,6 +8,7 @@ const MAX_MEMBERS: usize = 100;
 
 /// Somebody who works on a project: an employee or a professional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProjectMember {
     /// The employee, if it is one.
@@ -18,6 +19,7 @@ pub struct ProjectMember {
     pub professional_id: Option<Id<Professional>>,
     /// What they do in it, up to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub role: Option<String>,
 }
 

@@ -117,6 +117,7 @@ impl<'de> Deserialize<'de> for RoleRef {
 
 /// A role that an account has made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Role {
     /// Identifier, chosen by the server.
     pub id: Id<Role>,
@@ -142,6 +143,7 @@ pub struct Role {
 
 /// A built-in role and what it permits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BuiltIn {
     /// The role.
     pub role: BuiltInRole,
@@ -152,6 +154,7 @@ pub struct BuiltIn {
 
 /// `GET /api/roles`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Roles {
     /// Those that every account has, from the one that may most.
     pub built_in: Vec<BuiltIn>,
@@ -161,30 +164,37 @@ pub struct Roles {
 
 /// A role to create. What writes or deletes is given what reads too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// Name, 1 to 100 characters, unique in the account.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 100>"))]
     pub name: String,
     /// What it is for, up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub description: Option<String>,
     /// What it permits by itself; nothing if absent.
     #[serde(default)]
     pub permissions: Permissions,
     /// Up to 20 roles whose permissions it has too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = 20), extend("uniqueItems" = true)))]
     pub inherits: Vec<RoleRef>,
 }
 
 /// The fields of a role to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RolePatch {
     /// New name; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 100>"))]
     pub name: Change<String>,
     /// New description.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub description: Change<String>,
     /// All that it permits by itself from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]

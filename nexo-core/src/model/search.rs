@@ -24,6 +24,7 @@ pub struct SearchParams {
 
 /// What was found, the best first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SearchResult {
     /// The records.
     pub data: Vec<Hit>,
@@ -31,6 +32,7 @@ pub struct SearchResult {
 
 /// One record that was found. Archived ones are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hit {
     /// What it is, by its collection: `clients`.
     pub collection: String,
@@ -47,6 +49,7 @@ pub struct Hit {
 /// A piece of a snippet. The pieces together are the text, which is nobody's
 /// markup: escape it where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Piece {
     /// The text.
     pub text: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// `GET /api/auth/second-factor`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecondFactorState {
     /// Since when it is asked for; absent if it is not.
     pub enabled_at: Option<Timestamp>,
@@ -16,6 +17,7 @@ pub struct SecondFactorState {
 
 /// `POST /api/auth/second-factor`: begins to set one up.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetUpSecondFactor {
     /// The user's password.
@@ -24,6 +26,7 @@ pub struct SetUpSecondFactor {
 
 /// What an authenticator app is given. It is told this once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecondFactorSetup {
     /// In Base32, for people to type.
     pub secret: String,
@@ -34,6 +37,7 @@ pub struct SecondFactorSetup {
 /// `POST /api/auth/second-factor/confirm`: the app has it. From now on it is
 /// asked for, and the user's other sessions end.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmSecondFactor {
     /// What the app shows.
@@ -42,6 +46,7 @@ pub struct ConfirmSecondFactor {
 
 /// Codes for when the app is lost, each good once. They are told this once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecoveryCodes {
     /// Ten of them.
     pub recovery_codes: Vec<String>,
@@ -49,6 +54,7 @@ pub struct RecoveryCodes {
 
 /// `POST /api/auth/second-factor/remove` and `/recovery-codes`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SecondFactorProof {
     /// The user's password.

@@ -9,6 +9,7 @@ const RETENTION: std::ops::RangeInclusive<i32> = 30..=36_500;
 
 /// `GET /api/settings`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountSettings {
     /// Whether members need a second factor: without one they may nothing but set
     /// it up. API keys need none.
@@ -20,6 +21,7 @@ pub struct AccountSettings {
 
 /// `PATCH /api/settings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccountSettingsPatch {
     /// Whether members need a second factor.
@@ -28,6 +30,7 @@ pub struct AccountSettingsPatch {
     /// After how many days entries go from the audit log, 30 to 36,500; null for
     /// never.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Whole<30, 36500>>"))]
     pub audit_retention_days: Change<i32>,
 }
 

@@ -15,6 +15,7 @@ pub struct SignIn;
 
 /// A provider that people can sign in through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignInProvider {
     /// What it is called in requests.
     pub id: String,
@@ -24,6 +25,7 @@ pub struct SignInProvider {
 
 /// `GET /api/auth/oidc`: those that the operator has set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignInProviders {
     /// In the order of the operator.
     pub data: Vec<SignInProvider>,
@@ -31,6 +33,7 @@ pub struct SignInProviders {
 
 /// `POST /api/auth/oidc/start`: begins to sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartSignIn {
     /// The provider's id.
@@ -43,6 +46,7 @@ pub struct StartSignIn {
 
 /// Where the browser goes next.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StartedSignIn {
     /// The provider's page. It sends the browser back to the redirect URI with
     /// `state` and `code`.
@@ -58,6 +62,7 @@ pub struct StartedSignIn {
 /// what was missing, the second factor or whom to register, until it succeeds or
 /// the sign-in's time is over; the provider is asked no second time.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FinishSignIn {
     /// What starting has told.
@@ -107,18 +112,22 @@ impl FinishSignIn {
 
 /// Who becomes a user by signing in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignInRegistration {
     /// The organisation's name.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub account_name: String,
     /// The person's name; the provider's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 200>>"))]
     pub name: Option<String>,
 }
 
 /// `POST /api/auth/identities/start`: begins to add an identity to those of the
 /// session's user.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartIdentityLink {
     /// The provider's id.
@@ -133,6 +142,7 @@ pub struct StartIdentityLink {
 
 /// `POST /api/auth/identities`: the browser is back.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LinkIdentity {
     /// What starting has told.
@@ -148,6 +158,7 @@ pub struct LinkIdentity {
 
 /// Who a user is at a provider, which signs them in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExternalIdentity {
     /// Identifier.
     pub id: Id<ExternalIdentity>,
@@ -165,6 +176,7 @@ pub struct ExternalIdentity {
 
 /// `GET /api/auth/identities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExternalIdentities {
     /// The oldest first.
     pub data: Vec<ExternalIdentity>,

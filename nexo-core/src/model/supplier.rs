@@ -26,6 +26,7 @@ text_enum! {
 
 /// A supplier as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Supplier {
     /// Identifier, chosen by the server.
     pub id: Id<Supplier>,
@@ -67,37 +68,48 @@ pub struct Supplier {
 
 /// A supplier to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSupplier {
     /// Its identifier in another system, unique in the account, up to 100
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// Company name, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub company: String,
     /// What they supply, up to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub category: Option<String>,
     /// Whom to ask for, up to 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 200>>"))]
     pub contact_person: Option<String>,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Option<String>,
     /// Phone number, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Option<String>,
     /// Postal address, one or several lines, up to 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub address: Option<String>,
     /// Tax identifier, up to 40 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<40>>"))]
     pub tax_id: Option<String>,
     /// When they are paid, up to 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 200>>"))]
     pub payment_terms: Option<String>,
     /// Rating, 1 (poor) to 5 (excellent).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Whole<1, 5>>"))]
     pub rating: Option<i16>,
     /// Where the supplier stands; `active` if absent.
     #[serde(default)]
@@ -118,40 +130,52 @@ impl NewSupplier {
 
 /// The fields of a supplier to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SupplierPatch {
     /// New external id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New company; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub company: Change<String>,
     /// New category.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 100>>"))]
     pub category: Change<String>,
     /// New contact person.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 200>>"))]
     pub contact_person: Change<String>,
     /// New email.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Email>"))]
     pub email: Change<String>,
     /// New phone.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phone>"))]
     pub phone: Change<String>,
     /// New address.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 500>>"))]
     pub address: Change<String>,
     /// New tax id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<40>>"))]
     pub tax_id: Change<String>,
     /// New payment terms.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 200>>"))]
     pub payment_terms: Change<String>,
     /// New rating.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Whole<1, 5>>"))]
     pub rating: Change<i16>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "SupplierStatus"))]
     pub status: Change<SupplierStatus>,
     /// New owner: a member, or nobody.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

@@ -47,6 +47,7 @@ text_enum! {
 
 /// A task as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Identifier, chosen by the server.
     pub id: Id<Task>,
@@ -92,11 +93,13 @@ pub struct Task {
 
 /// A task to create, or the whole new content of one to replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
     /// Its identifier in another system, unique in the account, up to 100
     /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Option<String>,
     /// The project that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,9 +108,11 @@ pub struct NewTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Id<Task>>,
     /// What is to be done, 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub title: String,
     /// Free text, up to 10,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub description: Option<String>,
     /// Where it stands; `todo` if absent.
     #[serde(default)]
@@ -123,12 +128,15 @@ pub struct NewTask {
     pub assignee_professional_id: Option<Id<Professional>>,
     /// Last day.
     #[serde(default, deserialize_with = "day::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub due_on: Option<Date>,
     /// Hours that it should take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub estimate_hours: Option<Decimal>,
     /// Hours that it has taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub spent_hours: Option<Decimal>,
     /// The member whose task it is. If absent, whoever creates it; when it is
     /// replaced, it stays with whom it is.
@@ -146,10 +154,12 @@ impl NewTask {
 
 /// The fields of a task to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TaskPatch {
     /// New external id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Code<100>>"))]
     pub external_id: Change<String>,
     /// New project id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
@@ -159,15 +169,19 @@ pub struct TaskPatch {
     pub parent_id: Change<Id<Task>>,
     /// New title; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Text<1, 200>"))]
     pub title: Change<String>,
     /// New description.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Text<1, 10000>>"))]
     pub description: Change<String>,
     /// New status; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "TaskStatus"))]
     pub status: Change<TaskStatus>,
     /// New priority; it cannot be cleared.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "TaskPriority"))]
     pub priority: Change<TaskPriority>,
     /// New assignee employee id.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
@@ -177,12 +191,15 @@ pub struct TaskPatch {
     pub assignee_professional_id: Change<Id<Professional>>,
     /// New due on.
     #[serde(default, deserialize_with = "day::change", skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Day>"))]
     pub due_on: Change<Date>,
     /// New estimate hours.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub estimate_hours: Change<Decimal>,
     /// New spent hours.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Amount>"))]
     pub spent_hours: Change<Decimal>,
     /// New owner: a member, or nobody.
     #[serde(default, skip_serializing_if = "Change::is_keep")]

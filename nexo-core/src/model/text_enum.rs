@@ -36,6 +36,9 @@ macro_rules! text_enum {
             }
         }
 
+        #[cfg(feature = "schema")]
+        $crate::model::schema::words!($name, stringify!($name), Self::ALL);
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
@@ -48,6 +51,12 @@ macro_rules! text_enum {
 
             fn read(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|word| word.as_str() == text)
+            }
+
+            #[cfg(feature = "schema")]
+            fn schema() -> schemars::Schema {
+                let words: Vec<&str> = Self::ALL.iter().map(|word| word.as_str()).collect();
+                schemars::json_schema!({ "type": "string", "enum": words })
             }
         }
 

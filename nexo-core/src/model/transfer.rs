@@ -8,6 +8,7 @@ use super::{FieldError, Id, User, Validate};
 
 /// `POST /api/members/{id}/transfer`: what the member owns gets another owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     /// The member who gets the records.
@@ -34,6 +35,7 @@ impl Validate for Transfer {
 
 /// What went.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Transferred {
     /// How many records of each collection.
     pub transferred: BTreeMap<String, u64>,

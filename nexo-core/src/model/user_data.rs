@@ -11,6 +11,7 @@ use super::{
 
 /// `GET /api/auth/profile/personal-data`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserData {
     /// The user.
     pub user: User,
@@ -36,6 +37,7 @@ pub struct UserData {
 
 /// A user in an account, as they are told of themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Membership {
     /// The account.
     pub account: Account,
@@ -51,6 +53,7 @@ pub struct Membership {
 
 /// A session of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionData {
     /// Which one.
     pub id: Id<Session>,
@@ -70,6 +73,7 @@ pub struct SessionData {
 
 /// Something that was mailed to be shown once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OneTimeTokenData {
     /// `password_reset` or `email_verification`.
     pub purpose: String,
@@ -81,6 +85,7 @@ pub struct OneTimeTokenData {
 
 /// An entry of an audit log about a log-in of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogIn {
     /// The account that keeps it.
     pub account_id: Id<Account>,
@@ -98,6 +103,7 @@ pub struct LogIn {
 
 /// `DELETE /api/auth/profile`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteUser {
     /// The user's password.

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    MetricsConfig, Network, Origin, RemoteConfig, Role, TlsConfig, TracesConfig, TrafficLimits,
+    DocsConfig, MetricsConfig, Network, Origin, RemoteConfig, Role, TlsConfig, TracesConfig,
+    TrafficLimits,
 };
 
 /// Where the server listens, whom it believes and how long it waits.
@@ -58,6 +59,8 @@ pub struct HttpConfig {
     pub metrics: MetricsConfig,
     /// Which requests belong to a trace.
     pub traces: TracesConfig,
+    /// Whether the server describes itself.
+    pub docs: DocsConfig,
 }
 
 impl HttpConfig {
@@ -90,6 +93,7 @@ impl Default for HttpConfig {
             tls: None,
             metrics: MetricsConfig::default(),
             traces: TracesConfig::default(),
+            docs: DocsConfig::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod database_url;
+mod docs;
 mod http;
 mod metrics;
 mod print;
@@ -16,6 +17,7 @@ mod traffic;
 mod values;
 mod wrong;
 
+pub use docs::DocsConfig;
 pub use http::HttpConfig;
 pub use metrics::MetricsConfig;
 pub use redis_url::{ParseRedisUrlError, RedisUrl};

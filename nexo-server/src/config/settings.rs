@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, ValueEnum};
 use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
+use super::docs::DocsArgs;
 use super::split::SplitSettings;
 use super::tls::TlsArgs;
 use super::traffic::TrafficArgs;
@@ -226,6 +227,9 @@ pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) traces: TracesArgs,
 
+    #[command(flatten)]
+    pub(crate) docs: DocsArgs,
+
     /// How to write the log
     #[arg(long, env = "NEXO_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,
@@ -258,6 +262,7 @@ impl Settings {
             tls: self.tls.config(),
             metrics: self.metrics.config(),
             traces: self.traces.config(),
+            docs: self.docs.config(),
             ..HttpConfig::default()
         }
     }

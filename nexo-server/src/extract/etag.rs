@@ -1,7 +1,7 @@
 //! Entity tags: a row's version between quotes.
 
-use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue};
 use nexo_core::model::ErrorCode;
 
 use crate::failure::{Failure, Outcome};
@@ -39,6 +39,14 @@ pub(super) fn if_none_match(headers: &HeaderMap, current: i64) -> bool {
     list(headers, &IF_NONE_MATCH).any(|entry| {
         let tag = entry.strip_prefix("W/").unwrap_or(entry);
         entry == "*" || opaque_tag(tag).and_then(version) == Some(current)
+    })
+}
+
+/// Whether `If-None-Match` names this tag.
+pub(super) fn names(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    list(headers, &IF_NONE_MATCH).any(|entry| {
+        let strong = entry.strip_prefix("W/").unwrap_or(entry);
+        entry == "*" || strong.as_bytes() == tag.as_bytes()
     })
 }
 

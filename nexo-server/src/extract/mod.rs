@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use http::header::USER_AGENT;
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -21,7 +22,7 @@ use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
 use crate::gateway::{RequestId, TraceContext};
 
-pub(crate) use query::{ExportCall, ListCall};
+pub(crate) use query::{ExportCall, ListCall, MAX_FIELDS};
 
 /// How texts are read, for fuzz targets.
 #[cfg(feature = "fuzzing")]
@@ -154,6 +155,11 @@ impl<'a> Call<'a> {
     /// Whether the caller already has this version of the row.
     pub(crate) fn has_version(&self, version: i64) -> bool {
         etag::if_none_match(&self.parts.headers, version)
+    }
+
+    /// Whether the caller already has what this tag names.
+    pub(crate) fn has_tag(&self, tag: &HeaderValue) -> bool {
+        etag::names(&self.parts.headers, tag)
     }
 
     /// The caller's name for this request, of whose body this is.

@@ -7,7 +7,7 @@ use nexo_core::model::{
 use crate::failure::{Failure, Outcome};
 
 /// The most fields that `fields` may name.
-const MAX_FIELDS: usize = 100;
+pub(crate) const MAX_FIELDS: usize = 100;
 
 /// What a list call asks for: the rows, and which of their fields.
 #[derive(Debug)]

@@ -15,11 +15,12 @@ use crate::config::HttpConfig;
 use crate::respond::Reply;
 
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, tracestate, \
+     x-request-id",
 );
 const REPLY_HEADERS: HeaderValue = HeaderValue::from_static(
-    "allow, etag, idempotency-replayed, location, ratelimit-limit, ratelimit-remaining, \
-     ratelimit-reset, retry-after, x-request-id",
+    "allow, content-disposition, etag, idempotency-replayed, location, ratelimit-limit, \
+     ratelimit-remaining, ratelimit-reset, retry-after, traceparent, x-request-id",
 );
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 

@@ -8,12 +8,8 @@ use http::header::{
 
 use crate::respond::Reply;
 
-const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+const ALWAYS: [(HeaderName, HeaderValue); 2] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    ),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
@@ -29,6 +25,10 @@ pub(super) fn apply(is_tls: bool, reply: &mut Reply) {
     if is_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
+    // A handler of a page may have said what the page loads.
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     // A handler of public data may have said otherwise.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

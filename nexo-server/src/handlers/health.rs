@@ -7,6 +7,7 @@
 //! wants to know which service is at fault.
 
 use nexo_core::model::ErrorCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -15,25 +16,30 @@ use crate::failure::{Failure, Outcome};
 use crate::health::{self, State};
 use crate::respond::{self, Reply};
 
-#[derive(Debug, Serialize)]
-struct Health {
+/// How the server is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Health {
     /// `ok`, `starting`, `degraded` (the database is away) or `draining`.
     status: &'static str,
     /// `ok`, `unknown` (also of a gateway, which has none) or `unreachable`.
     database: &'static str,
+    /// The version of the server.
     version: &'static str,
 }
 
-#[derive(Debug, Serialize)]
-struct Service {
+/// How a service is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ServiceHealth {
     /// `auth`, `crm` or `database`.
     service: &'static str,
     /// `ok`, `starting`, `busy` (all of its connections are taken) or `unreachable`.
     status: &'static str,
 }
 
-#[derive(Debug, Serialize)]
-struct Status {
+/// `live`, or `ready`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Status {
+    /// One of these words.
     status: &'static str,
 }
 
@@ -82,7 +88,7 @@ pub(crate) async fn database(app: &App) -> Outcome<Reply> {
 }
 
 fn service(service: &'static str, state: State) -> Outcome<Reply> {
-    let body = Service { service, status: state.as_str() };
+    let body = ServiceHealth { service, status: state.as_str() };
     if state.is_ok() { respond::ok(&body) } else { respond::unavailable(&body) }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod crud;
 pub(crate) mod dashboard;
+pub(crate) mod docs;
 pub(crate) mod export;
 mod fields;
 pub(crate) mod health;

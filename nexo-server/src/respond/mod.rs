@@ -2,6 +2,7 @@
 
 mod body;
 mod problem;
+mod success;
 
 use std::fmt::Display;
 
@@ -17,7 +18,8 @@ use serde::Serialize;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use body::{Body, Pieces};
-pub(crate) use problem::problem;
+pub(crate) use problem::{meaning, problem};
+pub(crate) use success::Success;
 
 /// An answer.
 pub(crate) type Reply = Response<Body>;
@@ -114,6 +116,16 @@ pub(crate) fn not_modified(version: i64) -> Reply {
     let mut reply = empty(StatusCode::NOT_MODIFIED);
     reply.headers_mut().insert(ETAG, etag(version));
     reply
+}
+
+/// 200 with a text of this kind.
+pub(crate) fn text(kind: HeaderValue, text: Bytes) -> Reply {
+    with_body(StatusCode::OK, kind, text)
+}
+
+/// 304 of what has no version but a tag, which the caller adds.
+pub(crate) fn unchanged() -> Reply {
+    empty(StatusCode::NOT_MODIFIED)
 }
 
 /// 204 that says which methods a path has.

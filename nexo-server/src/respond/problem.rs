@@ -49,7 +49,7 @@ pub(crate) fn problem(failure: &Failure, instance: &str, request_id: &str) -> Re
 
 /// The one table from kinds of error to statuses, titles, and what to say when
 /// the failure itself says nothing.
-fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
+pub(crate) fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static str) {
     use ErrorCode as E;
     use StatusCode as S;
     match code {

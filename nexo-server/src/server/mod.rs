@@ -104,9 +104,11 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on, or TLS not be ended.
     pub async fn listen(config: HttpConfig) -> Result<BoundServer, ServerError> {
-        let role = config.role;
-        let table = table().into_iter().filter(|route| role.has(route.service()));
-        Self::with_routes(config, table.collect()).await
+        let (role, shows_docs) = (config.role, config.docs.served);
+        let mut table = table();
+        table.retain(|route| role.has(route.service()));
+        table.retain(|route| shows_docs || !route.shows_documentation());
+        Self::with_routes(config, table).await
     }
 
     pub(crate) async fn with_routes(

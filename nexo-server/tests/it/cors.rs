@@ -2,7 +2,8 @@
 
 use nexo_server::HttpConfig;
 
-use crate::harness::TestServer;
+use crate::contract::without_database;
+use crate::harness::{Call, TestServer};
 
 #[tokio::test]
 async fn other_origins_are_allowed_one_by_one() {
@@ -63,6 +64,63 @@ async fn other_origins_are_allowed_one_by_one() {
         server.call("OPTIONS", "/health").header("origin", origins[0]).send().await,
     ] {
         assert_eq!(reply.header("access-control-allow-credentials"), None);
+    }
+}
+
+/// What a page needs to call this server well, it can send and see; and nothing
+/// goes by itself.
+#[tokio::test]
+async fn p7_pages_send_and_see_the_headers_of_the_interface() {
+    let origin = "https://app.example.com";
+    let config =
+        HttpConfig { cors_origins: vec![origin.parse().unwrap()], ..HttpConfig::default() };
+    let address = without_database(config).await;
+    let list = |text: Option<&str>| -> Vec<String> {
+        text.unwrap_or_default().split(", ").map(str::to_owned).collect()
+    };
+    let preflight = Call::to(address, "OPTIONS", "/api/clients/1")
+        .header("origin", origin)
+        .header("access-control-request-method", "PUT")
+        .send()
+        .await;
+    assert_eq!(
+        list(preflight.header("access-control-allow-headers")),
+        [
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "traceparent",
+            "tracestate",
+            "x-request-id",
+        ]
+    );
+    assert_eq!(preflight.header("access-control-expose-headers"), None);
+    assert_eq!(preflight.header("access-control-max-age"), Some("600"));
+    let reply = Call::to(address, "GET", "/health").header("origin", origin).send().await;
+    assert_eq!(
+        list(reply.header("access-control-expose-headers")),
+        [
+            "allow",
+            "content-disposition",
+            "etag",
+            "idempotency-replayed",
+            "location",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+            "retry-after",
+            "traceparent",
+            "x-request-id",
+        ]
+    );
+    for reply in [preflight, reply] {
+        assert_eq!(reply.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(reply.header("access-control-allow-credentials"), None);
+        assert_eq!(reply.header("vary"), Some("origin"));
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     }
 }
 

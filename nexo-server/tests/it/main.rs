@@ -13,6 +13,7 @@ mod clients;
 mod collections;
 mod component;
 mod config;
+mod contract;
 mod cors;
 mod dashboard;
 mod data_folder;

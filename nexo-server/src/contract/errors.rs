@@ -1,0 +1,133 @@
+//! Which errors a route can answer, by their statuses.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use nexo_core::model::ErrorCode::{self, self as E};
+use serde_json::{Value, json};
+
+use super::components::Components;
+use super::headers;
+use crate::respond::meaning;
+use crate::routes::{Access, Operation, Route};
+
+/// What any request can be answered: the gateway's errors, and the server's faults.
+const ANY: [E; 9] = [
+    E::BadRequest,
+    E::PayloadTooLarge,
+    E::UriTooLong,
+    E::HeadersTooLarge,
+    E::TooManyRequests,
+    E::Internal,
+    E::Overloaded,
+    E::Unavailable,
+    E::Timeout,
+];
+/// What whoever needs a token can be answered.
+const TENANT: [E; 6] = [
+    E::Unauthenticated,
+    E::TokenExpired,
+    E::SessionEnded,
+    E::PermissionsChanged,
+    E::Forbidden,
+    E::SecondFactorMissing,
+];
+
+/// Every code that the route can answer.
+fn codes(route: &Route, operation: &Operation) -> Vec<ErrorCode> {
+    let mut codes = ANY.to_vec();
+    if route.access() == Access::Tenant {
+        codes.extend(TENANT);
+    }
+    let writes = *route.method() != Method::GET;
+    if writes {
+        codes.push(E::Conflict);
+    }
+    if operation.takes.is_some() {
+        let of_body =
+            [E::InvalidBody, E::RequestTimeout, E::UnsupportedMediaType, E::ValidationFailed];
+        codes.extend(of_body);
+    }
+    if route.is_upload() {
+        codes.extend([E::RequestTimeout, E::ValidationFailed]);
+    }
+    if operation.query.is_some() {
+        codes.push(E::InvalidQuery);
+    }
+    let query = operation.query.map(|query| query()).unwrap_or_default();
+    if query.iter().any(|parameter| parameter.name == "cursor") {
+        codes.push(E::InvalidCursor);
+    }
+    if route.path().contains('{') {
+        codes.extend([E::NotFound, E::RouteNotFound]);
+    }
+    if operation.checks_version {
+        codes.push(E::VersionConflict);
+    }
+    if operation.is_once {
+        codes.push(E::IdempotencyKeyReused);
+    }
+    codes.extend(&operation.codes);
+    codes
+}
+
+/// The responses of the route that are problems: references, by their statuses.
+pub(super) fn responses(
+    route: &Route,
+    operation: &Operation,
+    components: &mut Components,
+) -> BTreeMap<u16, Value> {
+    let codes = codes(route, operation);
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    // In the order of the enum, so that equal sets are equal.
+    for code in ErrorCode::ALL.iter().filter(|code| codes.contains(code)) {
+        by_status.entry(meaning(*code).0.as_u16()).or_default().push(*code);
+    }
+    let each = |(status, codes): (u16, Vec<ErrorCode>)| {
+        (status, components.response(status, problem(status, &codes)))
+    };
+    by_status.into_iter().map(each).collect()
+}
+
+/// A response that is a problem with one of these codes.
+fn problem(status: u16, codes: &[ErrorCode]) -> Value {
+    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let told: Vec<String> =
+        codes.iter().map(|code| format!("`{code}`: {}", meaning(*code).2)).collect();
+    let of_status: &[&str] = match status {
+        401 => &["WWW-Authenticate"],
+        409 | 429 | 503 => &["Retry-After"],
+        _ => &[],
+    };
+    let (_, title, detail) = meaning(codes[0]);
+    json!({
+        "description": told.join("; "),
+        "headers": headers::references(of_status),
+        "x-codes": names,
+        "content": { "application/problem+json": {
+            "schema": {
+                "allOf": [{ "$ref": "#/components/schemas/Problem" }],
+                "properties": { "status": { "const": status }, "code": { "enum": names } },
+            },
+            "example": {
+                "type": format!("urn:nexo:error:{}", codes[0]),
+                "title": title,
+                "status": status,
+                "detail": detail,
+                "instance": "/api/…",
+                "code": codes[0],
+                "request_id": "0190a5d2-0000-7000-8000-000000000000",
+                "timestamp": "2026-01-31T09:30:00Z",
+            },
+        } },
+    })
+}
+
+/// Every code with its status and meaning.
+pub(super) fn catalogue() -> Value {
+    let each = |code: &ErrorCode| {
+        let (status, title, detail) = meaning(*code);
+        json!({ "code": code, "status": status.as_u16(), "title": title, "detail": detail })
+    };
+    ErrorCode::ALL.iter().map(each).collect()
+}
