@@ -17,7 +17,8 @@ const TAG: Tag = Tag::Authentication;
 pub(super) fn sign_in() -> [Route; 7] {
     [
         public(Method::POST, "/api/auth/register", |app, call| Box::pin(auth::register(app, call)))
-            .example(examples::register).limited(Limit::Credentials)
+            .example(examples::register)
+            .limited(Limit::Credentials)
             .documented(
                 operation(TAG, "register", "Register a user with an account of their own")
                     .takes::<RegisterRequest>()
@@ -25,7 +26,8 @@ pub(super) fn sign_in() -> [Route; 7] {
                     .fails(&[E::EmailTaken]),
             ),
         public(Method::POST, "/api/auth/login", |app, call| Box::pin(auth::login(app, call)))
-            .example(examples::login).limited(Limit::Credentials)
+            .example(examples::login)
+            .limited(Limit::Credentials)
             .documented(
                 operation(TAG, "login", "Log in")
                     .about(
@@ -37,7 +39,8 @@ pub(super) fn sign_in() -> [Route; 7] {
                     .fails(&[E::InvalidCredentials, E::SecondFactorRequired, E::InvalidCode]),
             ),
         public(Method::POST, "/api/auth/refresh", |app, call| Box::pin(auth::refresh(app, call)))
-            .example(examples::refresh).limited(Limit::Credentials)
+            .example(examples::refresh)
+            .limited(Limit::Credentials)
             .documented(
                 operation(TAG, "refresh", "Get new tokens for a refresh token")
                     .about(
@@ -51,7 +54,8 @@ pub(super) fn sign_in() -> [Route; 7] {
         public(Method::POST, "/api/auth/invitations/accept", |app, call| {
             Box::pin(auth::accept_invitation(app, call))
         })
-        .example(examples::accept_invitation).limited(Limit::Credentials)
+        .example(examples::accept_invitation)
+        .limited(Limit::Credentials)
         .documented(
             operation(TAG, "acceptInvitation", "Accept an invitation, and log in")
                 .takes::<AcceptInvitation>()
@@ -67,7 +71,8 @@ pub(super) fn sign_in() -> [Route; 7] {
         public(Method::POST, "/api/auth/password/forgot", |app, call| {
             Box::pin(auth::forgot_password(app, call))
         })
-        .example(examples::forgot_password).limited(Limit::Credentials)
+        .example(examples::forgot_password)
+        .limited(Limit::Credentials)
         .documented(
             operation(TAG, "forgotPassword", "Have a way to a new password mailed")
                 .about("The answer is the same whether somebody has the address or not.")
@@ -78,7 +83,8 @@ pub(super) fn sign_in() -> [Route; 7] {
         public(Method::POST, "/api/auth/password/reset", |app, call| {
             Box::pin(auth::reset_password(app, call))
         })
-        .example(examples::reset_password).limited(Limit::Credentials)
+        .example(examples::reset_password)
+        .limited(Limit::Credentials)
         .documented(
             operation(TAG, "resetPassword", "Set a new password with what was mailed")
                 .about("Every session of the user ends.")
@@ -88,7 +94,8 @@ pub(super) fn sign_in() -> [Route; 7] {
         public(Method::POST, "/api/auth/email/verify", |app, call| {
             Box::pin(auth::verify_email(app, call))
         })
-        .example(examples::verify_email).limited(Limit::Credentials)
+        .example(examples::verify_email)
+        .limited(Limit::Credentials)
         .documented(
             operation(TAG, "verifyEmail", "Show that an address is one's own")
                 .takes::<VerifyEmail>()
@@ -104,7 +111,8 @@ pub(super) fn oidc() -> [Route; 3] {
                 .answers::<SignInProviders>(),
         ),
         public(Method::POST, "/api/auth/oidc/start", |app, call| Box::pin(oidc::start(app, call)))
-            .example(examples::start_sign_in).limited(Limit::Credentials)
+            .example(examples::start_sign_in)
+            .limited(Limit::Credentials)
             .documented(
                 operation(TAG, "startSignIn", "Begin to sign in through a provider")
                     .takes::<StartSignIn>()
@@ -114,7 +122,8 @@ pub(super) fn oidc() -> [Route; 3] {
         public(Method::POST, "/api/auth/oidc/finish", |app, call| {
             Box::pin(oidc::finish(app, call))
         })
-        .example(examples::finish_sign_in).limited(Limit::Credentials)
+        .example(examples::finish_sign_in)
+        .limited(Limit::Credentials)
         .documented(
             operation(TAG, "finishSignIn", "Sign in: the browser is back from the provider")
                 .about(

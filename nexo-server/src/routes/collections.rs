@@ -106,7 +106,8 @@ pub(super) fn crud<T: Table>() -> impl Iterator<Item = Route> {
                     .takes::<Batch<T>>()
                     .answers::<BatchResult<T>>()
                     .once()
-                    .fails(&[E::NotFound, E::VersionConflict, E::InUse]),
+                    // The last one of a key that the collection does not have.
+                    .fails(&[E::NotFound, E::VersionConflict, E::InUse, E::InvalidQuery]),
             ),
             tenant(Method::GET, format!("{all}/export"), |to, scope, call| {
                 Box::pin(export::export::<T>(to, scope, call))

@@ -198,11 +198,7 @@ pub(crate) fn tenant(
     route(method, path, Handler::Tenant(handler))
 }
 
-pub(super) fn route(
-    method: Method,
-    path: impl Into<Cow<'static, str>>,
-    handler: Handler,
-) -> Route {
+pub(super) fn route(method: Method, path: impl Into<Cow<'static, str>>, handler: Handler) -> Route {
     Route {
         method,
         path: path.into(),

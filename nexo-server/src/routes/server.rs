@@ -17,9 +17,8 @@ pub(super) fn probes() -> impl Iterator<Item = Route> {
                 )
                 .answers::<Health>(),
         ),
-        public(Method::GET, "/health/auth", |app, _| Box::pin(health::auth(app))).documented(
-            of_service("getAuthHealth", "Tell whether users can log in"),
-        ),
+        public(Method::GET, "/health/auth", |app, _| Box::pin(health::auth(app)))
+            .documented(of_service("getAuthHealth", "Tell whether users can log in")),
         public(Method::GET, "/health/crm", |app, _| Box::pin(health::crm(app)))
             .documented(of_service("getCrmHealth", "Tell whether records can be read")),
         public(Method::GET, "/health/database", |app, _| Box::pin(health::database(app)))

@@ -70,7 +70,8 @@ pub(super) fn session() -> [Route; 11] {
         tenant(Method::DELETE, "/api/auth/profile", |to, scope, call| {
             Box::pin(privacy::delete_user(to, scope, call))
         })
-        .example(examples::delete_user).limited(Limit::Credentials)
+        .example(examples::delete_user)
+        .limited(Limit::Credentials)
         .documented(
             of_session("deleteUser", "Delete the user, in all accounts")
                 .about("Refused while an account would be left without an owner.")
@@ -86,7 +87,8 @@ pub(super) fn session() -> [Route; 11] {
         tenant(Method::POST, "/api/auth/password", |to, scope, call| {
             Box::pin(auth::change_password(to, scope, call))
         })
-        .example(examples::password).limited(Limit::Credentials)
+        .example(examples::password)
+        .limited(Limit::Credentials)
         .documented(
             of_session("changePassword", "Change the password")
                 .about("The user's other sessions end.")
@@ -108,7 +110,8 @@ pub(super) fn second_factor() -> [Route; 5] {
         tenant(Method::POST, PATH, |to, scope, call| {
             Box::pin(second_factor::set_up(to, scope, call))
         })
-        .example(examples::set_up_second_factor).limited(Limit::Credentials)
+        .example(examples::set_up_second_factor)
+        .limited(Limit::Credentials)
         .documented(
             of("setUpSecondFactor", "Begin to set up a second factor")
                 .about("Nothing is asked for before it is confirmed.")
@@ -118,7 +121,8 @@ pub(super) fn second_factor() -> [Route; 5] {
         tenant(Method::POST, format!("{PATH}/confirm"), |to, scope, call| {
             Box::pin(second_factor::confirm(to, scope, call))
         })
-        .example(examples::confirm_second_factor).limited(Limit::Credentials)
+        .example(examples::confirm_second_factor)
+        .limited(Limit::Credentials)
         .documented(
             of("confirmSecondFactor", "Show that the app has the second factor")
                 .takes::<ConfirmSecondFactor>()
@@ -128,7 +132,8 @@ pub(super) fn second_factor() -> [Route; 5] {
         tenant(Method::POST, format!("{PATH}/recovery-codes"), |to, scope, call| {
             Box::pin(second_factor::recovery_codes(to, scope, call))
         })
-        .example(examples::second_factor_proof).limited(Limit::Credentials)
+        .example(examples::second_factor_proof)
+        .limited(Limit::Credentials)
         .documented(
             of("renewRecoveryCodes", "Get new recovery codes; the old ones end")
                 .takes::<SecondFactorProof>()
@@ -138,7 +143,8 @@ pub(super) fn second_factor() -> [Route; 5] {
         tenant(Method::POST, format!("{PATH}/remove"), |to, scope, call| {
             Box::pin(second_factor::remove(to, scope, call))
         })
-        .example(examples::second_factor_proof).limited(Limit::Credentials)
+        .example(examples::second_factor_proof)
+        .limited(Limit::Credentials)
         .documented(
             of("removeSecondFactor", "Take the second factor away")
                 .takes::<SecondFactorProof>()
@@ -157,7 +163,8 @@ pub(super) fn identities() -> [Route; 4] {
                 .answers::<ExternalIdentities>(),
         ),
         tenant(Method::POST, PATH, |to, scope, call| Box::pin(oidc::link(to, scope, call)))
-            .example(examples::link_identity).limited(Limit::Credentials)
+            .example(examples::link_identity)
+            .limited(Limit::Credentials)
             .documented(
                 of("linkIdentity", "Add an identity: the browser is back from the provider")
                     .takes::<LinkIdentity>()

@@ -198,6 +198,7 @@ async fn replies_are_as_documented() {
         forget_imports(&server, &owner, route).await;
     }
     lists(&server, &owner, &mut checked).await;
+    batches(&server, &owner, &mut checked).await;
 
     // Of nearly all routes the good answer was among them. The others need mail, a
     // provider, or what only an app or a mail knows.
@@ -247,6 +248,28 @@ async fn forget_imports(server: &TestServer, owner: &User, route: &Route) {
     for import in imports["data"].as_array().unwrap() {
         let path = format!("/api/imports/{}", import["id"].as_str().unwrap());
         server.call("DELETE", &path).by(owner).send().await;
+    }
+}
+
+/// The ways in which an atomic batch is refused as a whole.
+async fn batches(server: &TestServer, owner: &User, checked: &mut Checked) {
+    let id = record(server, "/api/clients", owner).await;
+    let is_batch = |route: &&Route| route.path() == "/api/clients/batch";
+    let route = table().iter().find(is_batch).cloned().unwrap();
+    let record = json!({ "name": "Acme", "external_id": "a" });
+    for (operation, status) in [
+        (json!({ "op": "upsert", "key": "nonsense", "record": record }), 400),
+        (json!({ "op": "upsert", "record": { "name": "Acme" } }), 422),
+        (json!({ "op": "upsert", "record": record }), 200),
+        (json!({ "op": "create", "record": record }), 422),
+        (json!({ "op": "patch", "id": id, "version": 7, "changes": {} }), 412),
+        (json!({ "op": "delete", "id": uuid::Uuid::now_v7() }), 404),
+        (json!({ "op": "delete", "id": id }), 200),
+    ] {
+        let batch = json!({ "operations": [operation] });
+        let reply = server.post(route.path(), &batch).by(owner).send().await;
+        checked.check(&route, &reply);
+        assert_eq!(reply.status, status, "{operation}: {}", reply.json());
     }
 }
 
