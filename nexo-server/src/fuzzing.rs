@@ -18,12 +18,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::app::App;
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, TrafficLimits};
 use crate::extract::fuzzing::{audit_params, export_call, page, parse, search_params};
 use crate::gateway::authenticate::bearer;
 use crate::router::Router;
 use crate::routes::table;
 use crate::server::serve_alone;
+use crate::traffic::Traffic;
 
 /// How much goes through a connection at a time.
 const PIPE: usize = 64 * 1024;
@@ -37,9 +38,12 @@ thread_local! {
 fn server() -> (Runtime, Arc<App>) {
     let trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
     let cors_origins = vec!["https://app.example".parse().expect("an origin")];
-    let http = HttpConfig { trusted_proxies, cors_origins, ..HttpConfig::default() };
-    let app = App::new(http, Router::new(table()).expect("a route table"));
+    // Each run is a request more of the same caller.
+    let traffic = TrafficLimits::off();
+    let http = HttpConfig { trusted_proxies, cors_origins, traffic, ..HttpConfig::default() };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let traffic = runtime.block_on(Traffic::start(&http.traffic));
+    let app = App::new(http, Router::new(table()).expect("a route table"), traffic);
     (runtime, Arc::new(app))
 }
 

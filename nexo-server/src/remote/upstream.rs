@@ -162,15 +162,15 @@ fn is_among(backend: &Arc<Backend>, tried: &[Arc<Backend>]) -> bool {
 /// Power of two choices: nearly as good as asking all, and two processes that
 /// balance do not run after the same one.
 fn less_busy<'a>(
-    candidates: impl Iterator<Item = &'a Arc<Backend>> + Clone,
+    mut candidates: impl Iterator<Item = &'a Arc<Backend>> + Clone,
 ) -> Option<&'a Arc<Backend>> {
     let count = candidates.clone().count();
     if count <= 1 {
-        return candidates.into_iter().next();
+        return candidates.next();
     }
     let first = fastrand::usize(..count);
     let second = (first + fastrand::usize(1..count)) % count;
-    let (a, b) = (candidates.clone().nth(first)?, candidates.clone().nth(second)?);
+    let (a, b) = (candidates.clone().nth(first)?, candidates.nth(second)?);
     Some(if b.in_flight() < a.in_flight() { b } else { a })
 }
 

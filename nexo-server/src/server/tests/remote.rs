@@ -114,9 +114,10 @@ async fn headers_of_a_gateway_cannot_be_invented_outside() {
         assert_eq!(told["x-request-id"], "mine");
         assert_eq!(told["authorization"], "Bearer abc");
         assert_eq!(told["idempotency-key"], "k");
-        let timeout: u64 = told["x-request-timeout-ms"].as_str().unwrap().parse().unwrap();
+        let timeout: u64 =
+            told["x-request-timeout-ms"].as_str().expect("text").parse().expect("a number");
         assert!((20_000..30_000).contains(&timeout), "{timeout}");
-        let mut names: Vec<_> = told.as_object().unwrap().keys().cloned().collect();
+        let mut names: Vec<_> = told.as_object().expect("an object").keys().cloned().collect();
         names.retain(|name| name != "host");
         names.sort();
         let expected = [
