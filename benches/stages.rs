@@ -10,6 +10,7 @@
 #[path = "support/trial.rs"]
 mod trial;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
@@ -62,15 +63,15 @@ async fn compare(trial: bool) {
     let authenticator = database.authenticator(AuthConfig::default()).await.expect("keys");
 
     let all = serve(Role::All, HttpConfig::default(), &database, &authenticator).await;
-    let nexo = Nexo::new(format!("http://{all}")).expect("a URL");
-    nexo.register(&credentials()).await.expect("registers");
-    let new = NewClient { name: "Babbage & Sons".to_owned(), ..NewClient::default() };
-    let id = nexo.clients().create(&new).await.expect("created").id;
-    let token = nexo.session().expect("it is logged in").export().access_token;
-    let scope = authenticator.verify(&token).await.expect("it is good");
-
-    let bare = bare(database.clone(), scope, id).await;
-    let path = format!("/api/clients/{id}");
+    let mut callers = Vec::new();
+    let mut scopes = HashMap::new();
+    for number in 0..CALLERS {
+        let caller = Caller::register(all, number).await;
+        let scope = authenticator.verify(&caller.token).await.expect("it is good");
+        scopes.insert(caller.path.clone(), (scope, caller.client));
+        callers.push(caller);
+    }
+    let bare = bare(database.clone(), Arc::new(scopes)).await;
     let mut places = vec![("the query alone", bare), ("all in one", all)];
     for protocol in ["http", "h2c"] {
         let gateway = split(protocol, &database, &authenticator).await;
@@ -80,11 +81,11 @@ async fn compare(trial: bool) {
     let mut rates = vec![Vec::new(); places.len()];
     // Connections, plans and caches are there before it counts.
     for (_, place) in &places {
-        load(*place, &path, &token, round / 3).await;
+        load(*place, &callers, round / 3).await;
     }
     for _ in 0..rounds {
         for ((_, place), rates) in places.iter().zip(&mut rates) {
-            rates.push(load(*place, &path, &token, round).await);
+            rates.push(load(*place, &callers, round).await);
         }
     }
     if trial {
@@ -103,6 +104,27 @@ async fn compare(trial: bool) {
 fn median(rates: &mut [f64]) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
+}
+
+/// Somebody with an account of their own, one client in it, and an address: what
+/// is counted by a limit is counted for each of them.
+struct Caller {
+    path: String,
+    client: Id<Client>,
+    token: String,
+    address: String,
+}
+
+impl Caller {
+    async fn register(at: SocketAddr, number: usize) -> Self {
+        let nexo = Nexo::new(format!("http://{at}")).expect("a URL");
+        nexo.register(&credentials()).await.expect("registers");
+        let new = NewClient { name: "Babbage & Sons".to_owned(), ..NewClient::default() };
+        let client = nexo.clients().create(&new).await.expect("created").id;
+        let token = nexo.session().expect("logged in").export().access_token;
+        let path = format!("/api/clients/{client}");
+        Self { path, client, token, address: format!("198.51.100.{number}") }
+    }
 }
 
 /// A server with all of its stages on, and limits that nobody reaches.
@@ -127,6 +149,7 @@ async fn serve(
         listen: free,
         role,
         traffic,
+        trusted_proxies: vec!["127.0.0.1".parse().expect("a network")],
         metrics: MetricsConfig { listen: Some(free), is_required: true },
         traces: TracesConfig { always: true },
         ..config
@@ -146,11 +169,9 @@ async fn serve(
 
 async fn split(protocol: &str, database: &Database, authenticator: &Authenticator) -> SocketAddr {
     let url = |address: SocketAddr| vec![format!("{protocol}://{address}").parse().expect("a URL")];
-    let trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
-    let inside = HttpConfig { trusted_proxies, ..HttpConfig::default() };
-    let auth = url(serve(Role::Auth, inside.clone(), database, authenticator).await);
+    let auth = url(serve(Role::Auth, HttpConfig::default(), database, authenticator).await);
     let remote = RemoteConfig { auth, ..RemoteConfig::default() };
-    let inside = HttpConfig { remote: remote.clone(), ..inside };
+    let inside = HttpConfig { remote: remote.clone(), ..HttpConfig::default() };
     let crm = url(serve(Role::Crm, inside, database, authenticator).await);
     let remote = RemoteConfig { crm, ..remote };
     let config = HttpConfig { remote, ..HttpConfig::default() };
@@ -163,19 +184,23 @@ async fn split(protocol: &str, database: &Database, authenticator: &Authenticato
     gateway
 }
 
+/// Whose client is at a path.
+type Scopes = Arc<HashMap<String, (TenantScope, Id<Client>)>>;
+
 /// Nothing but the query and its answer.
-async fn bare(database: Database, scope: TenantScope, id: Id<Client>) -> SocketAddr {
+async fn bare(database: Database, scopes: Scopes) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it has one");
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.expect("accepted");
             stream.set_nodelay(true).expect("set");
-            let (database, scope) = (database.clone(), scope.clone());
-            let service = service_fn(move |_: Request<Incoming>| {
-                let (database, scope) = (database.clone(), scope.clone());
+            let (database, scopes) = (database.clone(), scopes.clone());
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (database, scopes) = (database.clone(), scopes.clone());
                 async move {
-                    let client = database.repository::<Client>().get(&scope, id).await;
+                    let (scope, id) = &scopes[request.uri().path()];
+                    let client = database.repository::<Client>().get(scope, *id).await;
                     let body = serde_json::to_vec(&client.expect("it is there")).expect("JSON");
                     let mut reply = Response::new(Full::new(Bytes::from(body)));
                     let json = "application/json".parse().expect("header text");
@@ -192,12 +217,14 @@ async fn bare(database: Database, scope: TenantScope, id: Id<Client>) -> SocketA
 }
 
 /// How many replies come a second.
-async fn load(to: SocketAddr, path: &str, token: &str, time: Duration) -> f64 {
+async fn load(to: SocketAddr, callers: &[Caller], time: Duration) -> f64 {
     let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let start = Instant::now();
-    let callers: Vec<_> = (0..CALLERS)
-        .map(|_| {
-            let (path, bearer) = (path.to_owned(), format!("Bearer {token}"));
+    let callers: Vec<_> = callers
+        .iter()
+        .map(|caller| {
+            let (path, address) = (caller.path.clone(), caller.address.clone());
+            let bearer = format!("Bearer {}", caller.token);
             let (stop, count) = (stop.clone(), count.clone());
             tokio::spawn(async move {
                 let stream = TcpStream::connect(to).await.expect("connects");
@@ -209,6 +236,7 @@ async fn load(to: SocketAddr, path: &str, token: &str, time: Duration) -> f64 {
                     let request = Request::get(&path)
                         .header(HOST, "nexo.test")
                         .header(AUTHORIZATION, &bearer)
+                        .header("x-forwarded-for", &address)
                         .body(Empty::<Bytes>::new())
                         .expect("a request");
                     sender.ready().await.expect("the connection goes on");

@@ -142,17 +142,10 @@ impl Connections {
 
     fn take_idle(&self) -> Option<http1::SendRequest<Outbound>> {
         let mut idle = self.idle();
-        while let Some(Idle { sender, since }) = idle.pop() {
-            if since.elapsed() >= self.idle_timeout {
-                // And so are all below it.
-                idle.clear();
-                return None;
-            }
-            if sender.is_ready() {
-                return Some(sender);
-            }
-        }
-        None
+        idle.retain(|kept| !kept.sender.is_closed() && kept.since.elapsed() < self.idle_timeout);
+        // One whose reply was read a moment ago may not be ready yet: it is kept.
+        let at = idle.iter().rposition(|kept| kept.sender.is_ready())?;
+        Some(idle.swap_remove(at).sender)
     }
 
     async fn connect(&self) -> Result<TcpStream, SendError> {
@@ -174,7 +167,9 @@ impl Connections {
     }
 
     async fn shared_h2c(&self) -> Result<http2::SendRequest<Outbound>, SendError> {
-        let mut shared = self.shared.lock().await;
+        // Nobody waits for those before them to fail one after the other.
+        let shared = timeout(self.connect_timeout, self.shared.lock()).await;
+        let mut shared = shared.map_err(|_| SendError::ConnectTimeout)?;
         if let Some(sender) = shared.as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }

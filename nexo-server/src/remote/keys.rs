@@ -53,7 +53,7 @@ impl PublishedKeys {
     /// Keeps the keys up to date, for ever.
     pub(crate) async fn watch(self) {
         loop {
-            self.fetch_if_older_than(AGAIN).await;
+            self.fetch_if_older_than(AGAIN / 2).await;
             sleep(if self.has_keys() { AGE } else { AGAIN }).await;
         }
     }
@@ -83,8 +83,6 @@ impl PublishedKeys {
             }
         }
         // Not with every request while nobody answers.
-        if self.has_keys() {
-            *fetched = Some(Instant::now());
-        }
+        *fetched = Some(Instant::now());
     }
 }
