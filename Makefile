@@ -33,6 +33,15 @@ FUZZ_SECONDS ?= 30
 fuzz:
 	sh scripts/fuzz.sh $(FUZZ_SECONDS)
 
+# Each fault against the program on a PostgreSQL of its own; FAULTS="F1 F9" for some of
+# them. Afterwards, with SOAK, two faults in turn for that long (90s, 3m, 1h).
+FAULTS ?=
+SOAK ?=
+.PHONY: chaos
+chaos: postgresql
+	$(CARGO) test -p nexo-server --test chaos -- run $(FAULTS)
+	$(if $(SOAK),$(CARGO) test -p nexo-server --test chaos -- soak $(SOAK))
+
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql
 postgresql:

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -28,6 +31,9 @@ use crate::model::{Account, Id, Permissions, SearchParams, SearchResult};
 use crate::repo::{Repository, Table, search};
 use crate::tenant::TenantScope;
 
+/// How long a database may take no connection when it is opened.
+const SOON_FREE: Duration = Duration::from_secs(60);
+
 /// A NEXO database: migrated, checked, and connected to as roles that
 /// row-level security holds.
 ///
@@ -51,19 +57,37 @@ impl Database {
     /// A setup error ([`Error::is_setup`]) that tells what to mend: the
     /// database cannot be reached, its schema is newer than this program, a
     /// role has too many rights, a table no policy, …
+    ///
+    /// One that is there and has no connection left, or is still starting, is tried
+    /// for a minute.
     pub async fn open(config: DatabaseConfig) -> Result<Self> {
+        let deadline = Instant::now() + SOON_FREE;
+        let mut pause = Duration::from_millis(250);
+        loop {
+            match Self::open_once(&config).await {
+                Err(error) if is_full(&error) && Instant::now() + pause < deadline => {
+                    tracing::warn!(%error, "the database takes no connection yet; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn open_once(config: &DatabaseConfig) -> Result<Self> {
         let tls = pool::tls(config.ca_file.as_deref())?;
         let (app, auth) = match &config.owner {
-            Some(target) => prepare(target, &config, &tls).await?,
+            Some(target) => prepare(target, config, &tls).await?,
             None => (config.app.clone(), config.auth.clone()),
         };
         let missing = |role| Error::setup(format!("no connection for {role} was given"));
         let app = app.ok_or_else(|| missing(APP))?;
         let auth = auth.ok_or_else(|| missing(AUTH))?;
 
-        let limited = pool::pool(&app, config.pool_size, &config, &tls);
-        let app = pool::pool(&app, config.pool_size, &config, &tls);
-        let auth = pool::pool(&auth, config.auth_pool_size(), &config, &tls);
+        let limited = pool::pool(&app, config.pool_size, config, &tls);
+        let app = pool::pool(&app, config.pool_size, config, &tls);
+        let auth = pool::pool(&auth, config.auth_pool_size(), config, &tls);
         let connection = acquire(&app).await.map_err(|error| unreachable(APP, error))?;
         check_version(&connection, false).await?;
         catalog::check_role(&connection).await?;
@@ -260,6 +284,18 @@ async fn connect(
         }
     });
     Ok(client)
+}
+
+/// Whether the database is there and takes no connection at the moment: whoever
+/// gives up then is only started again, and takes part in the crowd once more.
+fn is_full(error: &Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<tokio_postgres::Error>()).any(|cause| {
+        matches!(
+            cause.code(),
+            Some(&SqlState::TOO_MANY_CONNECTIONS | &SqlState::CANNOT_CONNECT_NOW)
+        )
+    })
 }
 
 /// Where a connection goes, without its password.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
@@ -17,6 +18,9 @@ use super::sqlstate::unavailable;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
+/// Longer than any statement of a request may take.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A pool that connects when it is first used.
 pub(super) fn pool(
     target: &Config,
@@ -26,6 +30,11 @@ pub(super) fn pool(
 ) -> Pool {
     let mut target = config.named(target.clone());
     target.connect_timeout(config.connect_timeout);
+    // A peer that is gone without a word is given up, so that its connection does not
+    // stay in the pool for as long as the system goes on trying.
+    if target.get_tcp_user_timeout().is_none() {
+        target.tcp_user_timeout(TCP_USER_TIMEOUT);
+    }
     // Fast: a closed connection is noticed by the driver itself, and every
     // transaction ends before its connection is given back.
     let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -71,7 +80,7 @@ pub(super) async fn acquire(pool: &Pool) -> Result<Object> {
     pool.get().await.map_err(|error| match error {
         PoolError::Timeout(TimeoutType::Wait) => {
             Error::new(ErrorCode::Overloaded, "all database connections are busy")
-                .retry_in(std::time::Duration::from_secs(1))
+                .retry_in(Duration::from_secs(1))
         }
         // Whatever the server said at the door, the caller can only wait.
         other => unavailable().because(other),

@@ -1,0 +1,82 @@
+//! F16: the server's clock is not the database's.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::component::installed;
+use crate::harness::until_ready;
+use crate::program::Program;
+use crate::report::Row;
+use crate::world::World;
+
+/// What `FAKETIME` takes, and whether a token of a moment ago is good by that clock.
+const CLOCKS: [(&str, bool); 5] =
+    [("+3s", true), ("-3s", true), ("+2m", true), ("-2m", false), ("-1d", false)];
+
+pub(crate) async fn skewed(world: &mut World) -> Row {
+    let Some(faketime) = installed("faketime") else {
+        return Row::skipped("faketime is not installed: sh scripts/install-test-components.sh");
+    };
+    let library = library(&faketime);
+    let mut row = Row::default();
+    for (clock, good) in CLOCKS.into_iter().chain([("+1d", false)]) {
+        let mut command = world.server(&[]);
+        command
+            .env("LD_PRELOAD", &library)
+            .env("FAKETIME", clock)
+            // What has passed since is measured by another clock, which nobody sets.
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let mut other = Program::spawn(command).listening();
+        until_ready(other.address).await;
+        let user = world.user().await;
+        let list = other.get("/api/clients").by(&user).send().await;
+        let told = if list.status == 200 { "200".to_owned() } else { list.problem() };
+        let defined = match good {
+            true => list.status == 200,
+            // By its clock the token is not good yet, or not any more.
+            false => list.status == 401,
+        };
+        row.hold(defined, format!("{clock}: a token was told {told}"));
+
+        // The database has made it and decides when it ends, whatever the server thinks.
+        let body = json!({ "refresh_token": user.refresh_token });
+        let refreshed = other.post("/api/auth/refresh", &body).send().await;
+        row.hold(
+            refreshed.status == 200,
+            format!("{clock}: refresh was told {}", refreshed.status),
+        );
+        if refreshed.status == 200 {
+            let body = refreshed.json();
+            let expires = body["expires_in"].as_i64().unwrap_or(-1);
+            row.hold(expires > 0, format!("{clock}: expires_in is {expires}"));
+            let token = body["access_token"].as_str().unwrap();
+            // By the clock that made it, it is good.
+            for call in [
+                other.get("/api/clients"),
+                other.post("/api/clients", &json!({ "name": format!("at {clock}") })),
+            ] {
+                let reply = call.bearer(token).send().await;
+                row.hold(reply.status < 300, format!("{clock}: its own token: {}", reply.status));
+            }
+        }
+        row.requests += 4;
+        row.figure(format!("{clock}: another server's token is told {told}"));
+        let ended = tokio::time::timeout(std::time::Duration::ZERO, other.exited()).await;
+        row.hold(ended.is_err(), format!("{clock}: it ended"));
+        let log = tokio::task::spawn_blocking(move || other.stop()).await.unwrap();
+        row.hold(!log.contains("panicked"), format!("{clock}: it panicked"));
+    }
+    row
+}
+
+/// What is loaded before the program. The program `faketime` would stand between it and
+/// its signals.
+fn library(faketime: &Path) -> String {
+    let shown = std::process::Command::new(faketime)
+        .args(["+0s", "sh", "-c", "echo $LD_PRELOAD"])
+        .output()
+        .unwrap();
+    let preload = String::from_utf8(shown.stdout).unwrap().trim().to_owned();
+    preload.replace("libfaketime.so", "libfaketimeMT.so")
+}

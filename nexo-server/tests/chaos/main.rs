@@ -1,0 +1,149 @@
+//! Faults, one after the other, against the real program on a real PostgreSQL
+//! under load, and what it promised about each.
+//!
+//! `make chaos` runs it. Alone among the tests it does nothing under `cargo test`,
+//! because it takes minutes: `chaos run [fault …]` does all or some of it, and
+//! `chaos soak 3m` goes on with some faults for a time.
+#![expect(clippy::unwrap_used, reason = "a fault that cannot go on has broken its promise")]
+
+mod clock;
+#[expect(dead_code, reason = "shared with the tests of one server")]
+#[path = "../it/component.rs"]
+mod component;
+mod contention;
+mod crashes;
+#[expect(dead_code, reason = "shared with the tests of one server")]
+#[path = "../it/harness.rs"]
+mod harness;
+mod load;
+mod network;
+mod overload;
+#[expect(dead_code, reason = "shared with the tests of one server")]
+#[path = "../it/process.rs"]
+mod process;
+#[expect(dead_code, reason = "shared with the tests of one server")]
+#[path = "../it/program.rs"]
+mod program;
+mod proxy;
+mod read_only;
+mod report;
+mod resources;
+mod servers;
+mod soak;
+mod stored;
+#[expect(dead_code, reason = "shared with the tests of one server")]
+#[path = "../it/wire.rs"]
+mod wire;
+mod world;
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use report::{Report, Row};
+use world::World;
+
+/// What injects one fault and checks its promise; a panic breaks it.
+type Inject = for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Row> + 'a>>;
+
+/// A fault of the list in the design's controls.
+struct Fault {
+    name: &'static str,
+    promise: &'static str,
+    inject: Inject,
+}
+
+macro_rules! faults {
+    ($($name:literal, $promise:literal, $inject:path;)*) => {
+        &[$(Fault {
+            name: $name,
+            promise: $promise,
+            inject: |world| Box::pin($inject(world)),
+        }),*]
+    };
+}
+
+const FAULTS: &[Fault] = faults! {
+    "F1", "kill -9 of PostgreSQL mid-write: nothing lost, writes resume", crashes::killed;
+    "F2", "fast and immediate restart: 503 meanwhile, writes resume", crashes::restarted;
+    "F3", "backends terminated: only their requests fail", crashes::terminated;
+    "F4", "connections reset: as F3", network::reset;
+    "F5", "black hole: refused in time, nothing exhausted after", network::black_hole;
+    "F7", "a locked row: 409 or 503, others unaffected", contention::locked_row;
+    "F8", "2 connections, 200 callers: 503 for the excess, probes answer", contention::small_pool;
+    "F9", "max_connections reached: no crash loop, recovers", contention::none_left;
+    "F10", "deadlocks: retried or 409", contention::deadlocks;
+    "F14", "SIGTERM under load with a second instance: no request fails", servers::rolling_restart;
+    "F15", "two servers, one database: one winner, jobs once", servers::races;
+    "F16", "another clock than the database's: the database decides", clock::skewed;
+    "F17", "slow queries and readers: memory bounded, queries cancelled", resources::slow;
+    "F22", "few descriptors, little memory: it goes on accepting", resources::exhausted;
+    "F23", "read-only database: writes 503, reads go on", read_only::read_only;
+    "overload", "three times the capacity: admitted ones stay fast", overload::overload;
+};
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["run", wanted @ ..] => run(wanted).await,
+        ["soak", time] => match duration(time) {
+            Some(time) => soak(time).await,
+            None => {
+                eprintln!("chaos: expected a time such as 90s, 3m or 1h, and not {time}");
+                ExitCode::from(2)
+            }
+        },
+        _ => {
+            println!("chaos: not run, since it takes minutes: make chaos");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+async fn run(wanted: &[&str]) -> ExitCode {
+    let known = |name: &&&str| FAULTS.iter().any(|fault| fault.name == **name);
+    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+        eprintln!("chaos: there is no fault {unknown}");
+        return ExitCode::from(2);
+    }
+    let mut world = World::start().await;
+    let mut report = Report::default();
+    for fault in FAULTS {
+        if !wanted.is_empty() && !wanted.contains(&fault.name) {
+            continue;
+        }
+        eprintln!("== {}: {}", fault.name, fault.promise);
+        let injected = AssertUnwindSafe((fault.inject)(&mut world)).catch_unwind().await;
+        let row = injected.unwrap_or_else(|panic| Row::panicked(&*panic));
+        report.add(fault.name, fault.promise, row);
+        world.heal().await;
+    }
+    world.stop().await;
+    report.print()
+}
+
+async fn soak(time: Duration) -> ExitCode {
+    let mut world = World::start().await;
+    let mut report = Report::default();
+    let done = AssertUnwindSafe(soak::soak(&mut world, time)).catch_unwind().await;
+    let row = done.unwrap_or_else(|panic| Row::panicked(&*panic));
+    report.add("soak", "F3 and F4 in turn every 20 s: nothing grows", row);
+    world.stop().await;
+    report.print()
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.len().checked_sub(1)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
+}

@@ -1,0 +1,115 @@
+//! More than the server can do.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use crate::harness::{User, until_ready};
+use crate::load::p99;
+use crate::program::Program;
+use crate::report::Row;
+use crate::resources::memory;
+use crate::wire::Wire;
+use crate::world::World;
+
+const TIME: Duration = Duration::from_secs(4);
+
+/// Times of those that were served, and how many were refused or broken.
+#[derive(Default)]
+struct Answers {
+    served: Vec<Duration>,
+    shed: usize,
+    odd: Vec<String>,
+}
+
+pub(crate) async fn overload(world: &mut World) -> Row {
+    let program = Program::spawn(world.server(&["--max-in-flight", "16"])).listening();
+    until_ready(program.address).await;
+    let user = world.user().await;
+    let calm = send(program.address, &user, 8, None).await;
+    let capacity = calm.served.len() as f64 / TIME.as_secs_f64();
+    let before = memory(program.pid());
+    let flood = send(program.address, &user, 150, Some(3.0 * capacity)).await;
+    let grown = memory(program.pid()).saturating_sub(before);
+    let since = Instant::now();
+    until_ready(program.address).await;
+    let after = send(program.address, &user, 4, Some(capacity / 4.0)).await;
+    let recovered = since.elapsed().saturating_sub(TIME);
+
+    let mut row = Row::default();
+    row.requests = calm.served.len() + flood.served.len() + flood.shed + after.served.len();
+    let offered = (flood.served.len() + flood.shed) as f64 / TIME.as_secs_f64();
+    let slow = p99(flood.served.clone());
+    row.figure(format!("capacity {capacity:.0}/s, p99 {:.1?}", p99(calm.served.clone())));
+    row.figure(format!(
+        "offered {offered:.0}/s: {} served with p99 {slow:.1?} (target 300 ms), {} refused, {} MiB more",
+        flood.served.len(),
+        flood.shed,
+        grown >> 20
+    ));
+    row.figure(format!("after it {} refused, {recovered:.1?} to recover", after.shed));
+    for answers in [&calm, &flood, &after] {
+        row.hold(answers.odd.is_empty(), format!("replies were {:?}", answers.odd.first()));
+    }
+    row.hold(!flood.served.is_empty(), "nobody was served");
+    row.hold(after.shed == 0, format!("{} refused after the flood", after.shed));
+    // Generous: load and server share the machine.
+    row.hold(slow < Duration::from_secs(3), format!("p99 of those admitted is {slow:.1?}"));
+    row.hold(grown < 128 << 20, format!("it took {} MiB more", grown >> 20));
+    row
+}
+
+/// Callers who read lists, at a rate whatever the answers, or one after the other.
+async fn send(at: SocketAddr, user: &User, callers: usize, rate: Option<f64>) -> Answers {
+    let started = tokio::time::Instant::now();
+    let mut tasks = JoinSet::new();
+    for number in 0..callers {
+        let request = format!(
+            "GET /api/clients?limit=20 HTTP/1.1\r\nhost: nexo.test\r\nauthorization: Bearer {}\r\n\r\n",
+            user.token
+        );
+        let every = rate.map(|rate| Duration::from_secs_f64(callers as f64 / rate));
+        tasks.spawn(async move {
+            let mut answers = Answers::default();
+            let mut wire = Wire::connect(at).await;
+            let mut due =
+                started + every.unwrap_or_default().mul_f64(number as f64 / callers as f64);
+            while started.elapsed() < TIME {
+                if let Some(every) = every {
+                    sleep_until(due).await;
+                    due += every;
+                }
+                let sent = Instant::now();
+                wire.send_unheeded(&request).await;
+                match timeout(Duration::from_secs(20), wire.try_reply(true)).await {
+                    Ok(Ok(reply)) if reply.status == 200 => answers.served.push(sent.elapsed()),
+                    Ok(Ok(reply))
+                        if reply.status == 503 && reply.header("retry-after").is_some() =>
+                    {
+                        answers.shed += 1;
+                        if reply.header("connection") == Some("close") {
+                            wire = Wire::connect(at).await;
+                        }
+                    }
+                    Ok(Ok(reply)) => answers.odd.push(format!("{}", reply.status)),
+                    Ok(Err(error)) => {
+                        answers.odd.push(error);
+                        wire = Wire::connect(at).await;
+                    }
+                    Err(_) => answers.odd.push("none in 20 s".to_owned()),
+                }
+            }
+            answers
+        });
+    }
+    let mut all = Answers::default();
+    while let Some(answers) = tasks.join_next().await {
+        let answers = answers.unwrap();
+        all.served.extend(answers.served);
+        all.shed += answers.shed;
+        all.odd.extend(answers.odd);
+    }
+    all
+}

@@ -1,0 +1,167 @@
+//! F17 and F22: slow callers and statements, and too little of what a process needs.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::harness::{Call, User, until_ready};
+use crate::load::Load;
+use crate::process::{deadline, eventually, pause};
+use crate::program::Program;
+use crate::report::Row;
+use crate::servers::within_shell;
+use crate::stored;
+use crate::wire::Wire;
+use crate::world::{RECOVERY, REQUEST, World};
+
+/// How many clients the export has; about 50 MB.
+const ROWS: usize = 200_000;
+
+const READERS: usize = 12;
+
+pub(crate) async fn slow(world: &mut World) -> Row {
+    let eve = world.user().await;
+    fill(world, &eve).await;
+    let load = world.load(8).await;
+    load.more(50).await;
+    let pid = world.program.pid();
+    let before = memory(pid);
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let mut wire = Wire::connect(world.program.address).await;
+        wire.send(request("/api/clients/export?format=csv", &eve)).await;
+        wire.until_head().await;
+        readers.push(wire);
+    }
+    // As long as it takes to fill what is between.
+    load.more(200).await;
+    let grown = memory(pid).saturating_sub(before);
+    drop(readers);
+    let mut row = world.settle(load).await;
+    // 12 times 50 MB, were they in memory.
+    row.hold(grown < 200 << 20, format!("{READERS} slow readers took {} MiB", grown >> 20));
+    row.figure(format!("{READERS} readers of 50 MB who do not read: {} MiB", grown >> 20));
+
+    let superuser = world.superuser().await;
+    superuser.batch_execute("begin; lock table nexo.clients").await.unwrap();
+    let mut wire = Wire::connect(world.program.address).await;
+    wire.send(request("/api/clients?limit=3", &eve)).await;
+    let sql = "select count(*) from pg_stat_activity where usename = 'nexo_app'
+        and wait_event_type = 'Lock'";
+    let observer = world.superuser().await;
+    let waiting = async || observer.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    let until = deadline();
+    while waiting().await == 0 {
+        pause(until, "the query waits").await;
+    }
+    drop(wire);
+    let since = Instant::now();
+    while waiting().await > 0 && since.elapsed() < Duration::from_secs(8) {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let took = since.elapsed();
+    superuser.batch_execute("rollback").await.unwrap();
+    row.hold(took < Duration::from_secs(5), "a query goes on 8 s after its caller went away");
+    row.figure(format!("a query was cancelled {took:.1?} after its caller went away"));
+    row
+}
+
+/// Gives an account as many clients as make a large file.
+async fn fill(world: &World, user: &User) {
+    let superuser = world.superuser().await;
+    // Nobody's work, so it has no entries in the audit log.
+    superuser.batch_execute("set session_replication_role = replica").await.unwrap();
+    let fill = format!(
+        "insert into nexo.clients (account_id, id, name, notes)
+         select '{}', gen_random_uuid(), 'client ' || n, repeat('x', 200)
+         from generate_series(1, {ROWS}) as n",
+        user.account
+    );
+    superuser.batch_execute(&fill).await.unwrap();
+}
+
+fn request(path: &str, user: &User) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: nexo.test\r\nauthorization: Bearer {}\r\n\r\n",
+        user.token
+    )
+}
+
+pub(crate) async fn exhausted(world: &mut World) -> Row {
+    let mut row = descriptors(world).await;
+    row.merge(address_space(world).await);
+    row
+}
+
+async fn descriptors(world: &mut World) -> Row {
+    let command = within_shell(&world.server(&["--pool-size", "4"]), "ulimit -n 64");
+    let mut program = Program::spawn(command).listening();
+    until_ready(program.address).await;
+    let users = [world.user().await, world.user().await];
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(Wire::connect(program.address).await);
+    }
+    program.logs("cannot accept connections");
+    drop(idle);
+    let since = Instant::now();
+    until_ready(program.address).await;
+    let took = since.elapsed();
+    let load = Load::start(program.address, users, 8, REQUEST);
+    load.more(50).await;
+    let mut row = stored::check(&world.superuser().await, load.finish().await).await;
+    row.hold(took < RECOVERY, format!("it accepts {took:.1?} after there were descriptors"));
+    row.figure(format!("64 descriptors: it accepts {took:.1?} after 100 connections ended"));
+    row
+}
+
+/// Many log-ins, each of which takes 19 MiB, with little more memory than some of them.
+async fn address_space(world: &mut World) -> Row {
+    let command = within_shell(&world.server(&["--pool-size", "4"]), "ulimit -v 1000000");
+    let mut program = Program::spawn(command).listening();
+    until_ready(program.address).await;
+    let users = [world.user().await, world.user().await];
+    let load = Load::start(program.address, users, 8, REQUEST);
+    let mut logins = JoinSet::new();
+    for number in 0..60 {
+        let email = format!("nobody{number}@example.com");
+        let login = json!({ "email": email, "password": "wrong but long enough" });
+        let call = Call::to(program.address, "POST", "/api/auth/login").json(&login);
+        logins.spawn(call.try_send());
+    }
+    let mut odd = Vec::new();
+    while let Some(reply) = logins.join_next().await {
+        match reply.unwrap() {
+            Ok(reply) if matches!(reply.status, 401 | 429 | 503) => {}
+            Ok(reply) => odd.push(reply.status.to_string()),
+            Err(error) => odd.push(error),
+        }
+    }
+    load.more(50).await;
+    let mut row = stored::check(&world.superuser().await, load.finish().await).await;
+    let ended = tokio::time::timeout(Duration::ZERO, program.exited()).await;
+    row.hold(ended.is_err(), "with 1 GB of addresses it ended");
+    row.hold(odd.is_empty(), format!("log-ins were told {odd:?}"));
+    row.figure("1 GB of addresses, 60 log-ins at a time: it lives");
+    row
+}
+
+/// A process's memory in bytes.
+pub(crate) fn memory(pid: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// How many descriptors a process has open.
+pub(crate) fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Waits until a process has at most this many descriptors open.
+pub(crate) async fn back_to(pid: u32, files: usize) {
+    eventually("descriptors are closed", || open_files(pid) <= files).await;
+}
