@@ -139,6 +139,11 @@ async fn start(
     provider: &Provider,
     embedded: &mut Option<Embedded>,
 ) -> Result<Option<(String, Option<Sealer>)>, StartError> {
+    if !settings.split.role.is_entry() && settings.trusted_proxy.is_empty() {
+        tracing::warn!(
+            "NEXO_TRUSTED_PROXY is not set: no gateway is believed who calls, and all callers seem to be one"
+        );
+    }
     match settings.split.role {
         Role::Gateway => return Ok(Some(("none: requests are handed on".to_owned(), None))),
         Role::Crm => {

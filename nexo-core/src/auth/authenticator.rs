@@ -112,6 +112,14 @@ impl Authenticator {
         self.ring().jwks().clone()
     }
 
+    /// The same as the database has them, or had a few seconds ago: for whoever
+    /// publishes them to others, who would not know of a key that another server
+    /// made or retired.
+    pub async fn current_jwks(&self) -> serde_json::Value {
+        self.reload_if_older_than(UNKNOWN_KEY_PAUSE).await;
+        self.jwks()
+    }
+
     /// Makes a new key, which signs from now on. Older ones go on verifying
     /// until they are retired. Returns its `kid`.
     ///

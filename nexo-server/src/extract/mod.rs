@@ -63,6 +63,7 @@ pub(crate) struct HandedOn<'a> {
     pub(crate) body: Incoming,
     pub(crate) caller: Caller<'a>,
     pub(crate) body_timeout: Duration,
+    pub(crate) step_timeout: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -80,8 +81,8 @@ impl<'a> Call<'a> {
 
     /// The request as it came, for another process to answer.
     pub(crate) fn hand_on(self) -> HandedOn<'a> {
-        let Self { parts, body, caller, body_timeout, .. } = self;
-        HandedOn { parts, body, caller, body_timeout }
+        let Self { parts, body, caller, body_timeout, step_timeout, .. } = self;
+        HandedOn { parts, body, caller, body_timeout, step_timeout }
     }
 
     /// Who calls, as a session and the audit log remember it.

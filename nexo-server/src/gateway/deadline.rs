@@ -15,7 +15,8 @@ pub(crate) const X_REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-requ
 pub(super) fn limit(config: &HttpConfig, socket: SocketAddr, headers: &HeaderMap) -> Duration {
     let most = config.request_timeout;
     let Some(asked) = headers.get(X_REQUEST_TIMEOUT) else { return most };
-    if !config.trusts(socket.ip()) {
+    // In front of the first of us is no gateway of ours.
+    if config.role.is_entry() || !config.trusts(socket.ip()) {
         return most;
     }
     let asked = asked.to_str().ok().and_then(|asked| asked.parse().ok());
@@ -31,6 +32,7 @@ mod tests {
     #[test]
     fn a_gateway_may_shorten_the_time_and_nobody_else() {
         let config = HttpConfig {
+            role: crate::config::Role::Crm,
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             ..HttpConfig::default()
         };

@@ -19,7 +19,7 @@ use crate::traffic::Place;
 /// What hyper sends.
 pub(crate) enum ReplyBody {
     Whole(Full<Held>),
-    /// The room is held until the last piece is written, and so is the place.
+    /// The room is held until the last piece is written, and so is the place of a file.
     Pieces {
         pieces: Pieces,
         /// In what is logged while it is sent.
@@ -52,7 +52,8 @@ impl ReplyBody {
     pub(super) fn new(body: Body, room: Room, place: Option<Place>, span: Span) -> Self {
         match body {
             Body::Whole(bytes) => Self::Whole(Full::new(Held::new(bytes, room))),
-            Body::Pieces { pieces, .. } => {
+            Body::Pieces { pieces, is_file, .. } => {
+                let place = place.filter(|_| is_file);
                 Self::Pieces { pieces, span, _room: room, _place: place }
             }
         }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::breaker::{Breaker, BreakerState};
 use super::connections::{Connections, Lease, SendError, Unsent};
@@ -125,7 +126,7 @@ impl Backend {
     pub(super) async fn send(
         self: &Arc<Self>,
         request: Request<Outbound>,
-        deadline: Option<Instant>,
+        until: Until,
         fault: &CallerFault,
     ) -> Result<(Response<Incoming>, Visit), Unsent> {
         let Some(leave) = self.breaker.enter(Instant::now()) else {
@@ -133,11 +134,18 @@ impl Backend {
         };
         let visit = Visit::begin(self.clone());
         let sending = self.connections.send(request);
-        let sent = match deadline {
-            Some(deadline) => timeout_at(deadline, sending)
-                .await
-                .unwrap_or(Err(Unsent { request: None, cause: SendError::Timeout })),
-            None => sending.await,
+        let late = async {
+            match until {
+                Until::Then(deadline) => sleep_until(deadline).await,
+                Until::AfterBody(patience) => {
+                    fault.body_sent().await;
+                    sleep(patience).await;
+                }
+            }
+        };
+        let sent = tokio::select! {
+            sent = sending => sent,
+            () = late => Err(Unsent { request: None, cause: SendError::Timeout }),
         };
         match sent {
             Ok((reply, lease)) => {
@@ -145,7 +153,9 @@ impl Backend {
                 Ok((reply, visit.with(lease)))
             }
             Err(failed) => {
-                if fault.get().is_none() {
+                if matches!(failed.cause, SendError::Stream(_)) {
+                    leave.succeeded();
+                } else if fault.get().is_none() {
                     leave.failed(Instant::now());
                     self.failures.fetch_add(1, Ordering::Relaxed);
                 }
@@ -165,6 +175,14 @@ impl Backend {
     pub(super) fn give_back(&self, lease: Lease) {
         self.connections.give_back(lease);
     }
+}
+
+/// How long an answer is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    Then(Instant),
+    /// For so long after the last of the body was handed on, however long that takes.
+    AfterBody(Duration),
 }
 
 /// One request to a backend, counted until its reply is read.

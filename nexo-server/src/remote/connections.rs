@@ -18,6 +18,8 @@ use crate::config::Protocol;
 const MOST_IDLE: usize = 64;
 /// The most of a reply that waits here for its reader.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
+/// The largest that HTTP/2 knows.
+pub(crate) const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 /// An HTTP/2 connection that says nothing for so long is asked, and given up
 /// when it does not answer either.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -59,6 +61,8 @@ pub(super) enum SendError {
     BreakerOpen,
     #[error("it did not answer in time")]
     Timeout,
+    #[error("it refused the request: {0}")]
+    Stream(String),
     #[error("the connection failed")]
     Connection(#[source] hyper::Error),
 }
@@ -136,7 +140,14 @@ impl Connections {
         };
         match sender.try_send_request(request).await {
             Ok(reply) => Ok((reply, Lease(None))),
-            Err(failed) => Err(unsent(failed)),
+            Err(failed) => {
+                let mut failed = unsent(failed);
+                // One stream was reset, and the connection goes on.
+                if let (SendError::Connection(error), false) = (&failed.cause, sender.is_closed()) {
+                    failed.cause = SendError::Stream(error.to_string());
+                }
+                Err(failed)
+            }
         }
     }
 
@@ -179,7 +190,8 @@ impl Connections {
             .keep_alive_interval(SILENCE)
             .keep_alive_timeout(SILENCE)
             .initial_stream_window_size(u32::try_from(READ_BUFFER).unwrap_or(u32::MAX))
-            .initial_connection_window_size(16 * u32::try_from(READ_BUFFER).unwrap_or(u32::MAX));
+            // Each stream has a bound of its own: some that nobody reads hold up no other.
+            .initial_connection_window_size(LARGEST_WINDOW);
         let handshake = timeout(self.connect_timeout, http.handshake(stream)).await;
         let (sender, connection) =
             handshake.map_err(|_| SendError::ConnectTimeout)?.map_err(SendError::Connection)?;

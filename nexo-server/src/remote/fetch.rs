@@ -7,6 +7,7 @@ use nexo_core::model::{ErrorCode, Problem};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
+use super::backend::Until;
 use super::head::Head;
 use super::outbound::{CallerFault, Outbound};
 use super::upstream::{Sending, Upstream};
@@ -27,7 +28,7 @@ pub(crate) async fn fetch<T: DeserializeOwned>(
         head: Head::asking(path, call.parts, call.caller, deadline),
         body: Outbound::nothing(),
         fault: CallerFault::default(),
-        deadline: Some(deadline),
+        until: Until::Then(deadline),
         is_safe: true,
     };
     let (reply, visit) = upstream.send(sending).await?;

@@ -1,13 +1,15 @@
 //! A request that another process answers.
 
+use std::time::Duration;
+
 use http::Response;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use nexo_core::model::ErrorCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::backend::Visit;
+use super::backend::{Until, Visit};
 use super::connections::READ_BUFFER;
 use super::head::{self, Head};
 use super::outbound::{CallerFault, Outbound};
@@ -30,11 +32,14 @@ pub(crate) async fn forward(upstream: &Upstream, route: &Route, call: Call<'_>) 
     // A file takes as long as it does.
     let deadline = (!route.is_upload()).then(|| Instant::now() + handed.caller.limit);
     let head = Head::new(handed.parts, handed.caller, deadline);
-    let (reply, visit) = upstream.send(Sending { head, body, fault, deadline, is_safe }).await?;
-    Ok(hand_back(reply, visit))
+    let patience = handed.step_timeout;
+    let until = deadline.map_or(Until::AfterBody(patience), Until::Then);
+    let (reply, visit) = upstream.send(Sending { head, body, fault, until, is_safe }).await?;
+    Ok(hand_back(reply, visit, patience))
 }
 
-fn hand_back(reply: Response<Incoming>, visit: Visit) -> Reply {
+/// Each piece of the reply is awaited for as long as a service may take for one.
+fn hand_back(reply: Response<Incoming>, visit: Visit, patience: Duration) -> Reply {
     let (mut parts, body) = reply.into_parts();
     head::strip(&mut parts.headers);
     parts.version = http::Version::HTTP_11;
@@ -49,10 +54,15 @@ fn hand_back(reply: Response<Incoming>, visit: Visit) -> Reply {
     let memory = exact.map_or(READ_BUFFER, |length| {
         usize::try_from(length).unwrap_or(usize::MAX).min(READ_BUFFER)
     });
-    let pieces = futures_util::stream::unfold(Some((body, visit)), |reading| async move {
+    let pieces = futures_util::stream::unfold(Some((body, visit)), move |reading| async move {
         let (mut body, visit) = reading?;
         loop {
-            match body.frame().await {
+            let frame = timeout(patience, body.frame()).await;
+            let Ok(frame) = frame else {
+                let late = Failure::caused(ErrorCode::Timeout, "the service sends no more");
+                return Some((Err(late), None));
+            };
+            match frame {
                 None => {
                     visit.end();
                     return None;
@@ -73,5 +83,7 @@ fn hand_back(reply: Response<Incoming>, visit: Visit) -> Reply {
             }
         }
     });
-    Response::from_parts(parts, respond::Body::streamed(Box::pin(pieces), memory))
+    // A file is made while it is sent; anything else is done already.
+    let is_file = parts.headers.contains_key(CONTENT_DISPOSITION);
+    Response::from_parts(parts, respond::Body::streamed(Box::pin(pieces), memory, is_file))
 }

@@ -4,9 +4,9 @@
 //! that somebody outside has invented can pass for one of the gateway's.
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST,
-    HeaderName, IF_MATCH, IF_NONE_MATCH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderName,
+    IF_MATCH, IF_NONE_MATCH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -19,11 +19,12 @@ use crate::config::Protocol;
 use crate::extract::Caller;
 use crate::gateway::{TRACEPARENT, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
 
-const FORWARDED: [HeaderName; 10] = [
+/// How long the body is, is not among them: that is said by who frames it, and of
+/// one that is not sent it would let the next request pass for it.
+const FORWARDED: [HeaderName; 9] = [
     ACCEPT,
     AUTHORIZATION,
     CONTENT_ENCODING,
-    CONTENT_LENGTH,
     CONTENT_TYPE,
     IF_MATCH,
     IF_NONE_MATCH,

@@ -28,6 +28,7 @@ use crate::config::{RemoteConfig, Service};
 
 pub(crate) use backend::{Backend, Readiness};
 pub(crate) use breaker::BreakerState;
+pub(crate) use connections::LARGEST_WINDOW;
 pub(crate) use fetch::fetch;
 pub(crate) use forward::forward;
 pub(crate) use keys::PublishedKeys;

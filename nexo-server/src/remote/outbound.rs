@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use nexo_core::model::ErrorCode;
+use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
 /// A caller who sends a file must send so much of it in each time limit.
@@ -33,11 +34,22 @@ struct Streamed {
 /// What the caller did wrong while its body was handed on: then the other side
 /// is not to blame for what became of the request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CallerFault(Arc<OnceLock<ErrorCode>>);
+pub(super) struct CallerFault(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    fault: OnceLock<ErrorCode>,
+    sent: Notify,
+}
 
 impl CallerFault {
     pub(super) fn get(&self) -> Option<ErrorCode> {
-        self.0.get().copied()
+        self.0.fault.get().copied()
+    }
+
+    /// Waits until all of the body was handed on.
+    pub(super) async fn body_sent(&self) {
+        self.0.sent.notified().await;
     }
 }
 
@@ -77,7 +89,7 @@ impl Outbound {
 impl Streamed {
     fn cut(&self, code: ErrorCode) -> Cut {
         // The first fault is the one that counts.
-        let _ = self.fault.0.set(code);
+        let _ = self.fault.0.fault.set(code);
         Cut(code)
     }
 
@@ -87,7 +99,10 @@ impl Streamed {
             return Poll::Ready(Some(Err(self.cut(ErrorCode::RequestTimeout))));
         };
         Poll::Ready(match frame {
-            None => None,
+            None => {
+                self.fault.0.sent.notify_one();
+                None
+            }
             Some(Err(_)) => Some(Err(self.cut(ErrorCode::BadRequest))),
             Some(Ok(frame)) => {
                 // Trailers say nothing here.
@@ -101,6 +116,9 @@ impl Streamed {
                 if self.pieces && self.piece == 0 {
                     self.piece = PIECE;
                     self.timer = Box::pin(sleep(self.timeout));
+                }
+                if self.body.is_end_stream() {
+                    self.fault.0.sent.notify_one();
                 }
                 Some(Ok(Frame::data(data)))
             }

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use nexo_core::model::ErrorCode;
 use tokio::time::Instant;
 
-use super::backend::{Backend, Readiness, Visit};
+use super::backend::{Backend, Readiness, Until, Visit};
 use super::budget::Budget;
 use super::connections::{SendError, Unsent};
 use super::head::Head;
@@ -40,7 +40,7 @@ pub(super) struct Sending<'a> {
     pub(super) head: Head<'a>,
     pub(super) body: Outbound,
     pub(super) fault: CallerFault,
-    pub(super) deadline: Option<Instant>,
+    pub(super) until: Until,
     /// Nothing changes if it is done twice.
     pub(super) is_safe: bool,
 }
@@ -86,8 +86,11 @@ impl Upstream {
     /// Sends a request to one backend; to another one if that is certain to do
     /// no harm: nothing of it was sent, or it only reads.
     pub(super) async fn send(&self, sending: Sending<'_>) -> Outcome<(Response<Incoming>, Visit)> {
-        let Sending { head, mut body, fault, deadline, is_safe } = sending;
-        let last_moment = deadline.map(|deadline| deadline - LAST_MOMENT);
+        let Sending { head, mut body, fault, until, is_safe } = sending;
+        let until = match until {
+            Until::Then(deadline) => Until::Then(deadline - LAST_MOMENT),
+            after => after,
+        };
         self.budget.earn();
         let mut tried: Vec<Arc<Backend>> = Vec::new();
         let mut last: Option<Failure> = None;
@@ -98,7 +101,7 @@ impl Upstream {
             }
             let request = head.request(&backend, std::mem::replace(&mut body, Outbound::nothing()));
             tried.push(backend.clone());
-            match backend.send(request, last_moment, &fault).await {
+            match backend.send(request, until, &fault).await {
                 Ok((reply, visit)) => {
                     let is_refused = reply.status() == StatusCode::SERVICE_UNAVAILABLE;
                     // Another one may have a free place, or a database.

@@ -13,10 +13,13 @@ use super::backend::{Backend, Readiness};
 use super::head;
 use super::outbound::Outbound;
 use super::upstream::Upstream;
+use crate::config::ServiceUrl;
 
 /// How long a process may take to say that it is ready: its own ping of the
 /// database has a second.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How long a name may take to be resolved.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// So many probes in a row that nobody answered, and a backend is away.
 const PROBES: u32 = 2;
 /// A reply to a question of the gateway's own has at most so many bytes.
@@ -63,8 +66,8 @@ async fn resolve(upstream: &Upstream) {
     for url in upstream.urls() {
         let found: Vec<SocketAddr> = match url.host().parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, url.port())],
-            Err(_) => match tokio::net::lookup_host((url.host(), url.port())).await {
-                Ok(found) => found.collect(),
+            Err(_) => match look_up(url).await {
+                Ok(found) => found,
                 Err(error) => {
                     tracing::warn!(service = %upstream.service(), %url, %error, "cannot resolve the name");
                     let is_of_it = |backend: &&Arc<Backend>| backend.is(url, backend.address());
@@ -85,6 +88,13 @@ async fn resolve(upstream: &Upstream) {
         }
     }
     upstream.set_backends(now);
+}
+
+/// The addresses of a name. A resolver that hangs must not keep processes from being
+/// asked how they are.
+async fn look_up(url: &ServiceUrl) -> std::io::Result<Vec<SocketAddr>> {
+    let found = timeout(LOOK_UP_TIMEOUT, tokio::net::lookup_host((url.host(), url.port()))).await;
+    Ok(found.map_err(|_| std::io::ErrorKind::TimedOut)??.collect())
 }
 
 /// What a process says of itself; none if it says nothing.

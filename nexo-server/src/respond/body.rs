@@ -23,6 +23,8 @@ pub(crate) enum Body {
         pieces: Pieces,
         /// How much of it may be in memory at a time, in bytes.
         memory: usize,
+        /// Whether there is work to do while it is sent.
+        is_file: bool,
     },
 }
 
@@ -33,12 +35,12 @@ impl Body {
 
     /// A file that is made while it is sent.
     pub(crate) fn file(pieces: Pieces) -> Self {
-        Self::streamed(pieces, FILE_MEMORY)
+        Self::streamed(pieces, FILE_MEMORY, true)
     }
 
     /// What comes from elsewhere, of which so much is here at a time.
-    pub(crate) fn streamed(pieces: Pieces, memory: usize) -> Self {
-        Self::Pieces { pieces, memory }
+    pub(crate) fn streamed(pieces: Pieces, memory: usize, is_file: bool) -> Self {
+        Self::Pieces { pieces, memory, is_file }
     }
 
     /// How much memory it takes until it is sent, in bytes.

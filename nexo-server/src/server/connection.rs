@@ -24,6 +24,10 @@ use super::socket::{Phase, Socket};
 use super::tls::{Certificates, handshake};
 use crate::app::App;
 use crate::gateway::{self, ReplyBody, limits};
+use crate::remote::LARGEST_WINDOW;
+
+/// As much of a body waits for its handler.
+const WINDOW: u32 = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -181,6 +185,9 @@ fn http2(app: &App) -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(app.http().idle_timeout)
         .keep_alive_timeout(app.http().header_timeout)
         .max_concurrent_streams(most)
+        // A body that waits for its handler holds up no other.
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(LARGEST_WINDOW)
         .max_header_list_size(u32::try_from(limits::PARSER_MAX_HEAD).unwrap_or(u32::MAX))
         .max_send_buf_size(limits::PARSER_MAX_HEAD);
     http
