@@ -25,11 +25,8 @@ pub(crate) const PARSER_MAX_HEAD: usize = 64 * 1024;
 /// Refuses what a proxy in front might frame otherwise than hyper does, and what
 /// is too large.
 ///
-/// Three ambiguities are gone before this stage, and would take a second parser
-/// to see: of `Content-Length` beside `Transfer-Encoding` hyper keeps the chunks
-/// and closes the connection after the reply, so that nothing smuggled is
-/// served; of one length given twice it keeps one, and refuses two that differ;
-/// and a line that ends in a bare LF is a line to it.
+/// What is ambiguous in the bytes themselves is refused before it is parsed, in
+/// `server/head_scan.rs`.
 pub(super) fn check(parts: &Parts) -> Outcome<()> {
     let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next()

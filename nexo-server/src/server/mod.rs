@@ -3,6 +3,7 @@
 mod accept;
 mod callers;
 mod connection;
+mod head_scan;
 mod preface;
 mod socket;
 #[cfg(test)]

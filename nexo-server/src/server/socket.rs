@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::head_scan::HeadScan;
 use super::write_pace::WritePace;
 use crate::config::HttpConfig;
 
@@ -71,6 +72,7 @@ pub(super) struct Socket<S> {
     pace: WritePace,
     /// Somebody wanted to read while writing was held up.
     read_held_up: bool,
+    heads: HeadScan,
 }
 
 impl<S> Socket<S> {
@@ -85,6 +87,7 @@ impl<S> Socket<S> {
             is_shut: false,
             pace: WritePace::new(config),
             read_held_up: false,
+            heads: HeadScan::default(),
         }
     }
 
@@ -141,6 +144,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
             self.phase.set(HEAD);
             self.head_since = Instant::now();
             self.head_timer = None;
+            self.heads.next();
+        }
+        let came = &mut buffer.filled_mut()[before..];
+        if !came.is_empty() && !self.heads.passes(came) {
+            // No parser makes anything of these: it answers 400, and closes.
+            came.fill(0);
         }
         progress
     }

@@ -37,8 +37,9 @@ async fn one_host_and_only_one() {
     }
 }
 
+/// H1: also what one parser reads otherwise than another.
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_closed() {
+async fn h1_what_is_no_http_is_refused_and_closed() {
     let server = TestServer::start().await;
     for request in [
         "\0\x01\x02\x03\r\n\r\n",
@@ -53,32 +54,28 @@ async fn what_is_no_http_is_refused_and_closed() {
         "POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
         "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n",
         "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked, gzip\r\n\r\n",
+        "POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}",
+        "POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n\
+         0\r\n\r\nGET /health HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n\
+         0\r\n\r\nGET /health HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST /health HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n",
+        "GET /health HTTP/1.1\nhost: a\n\n",
+        "GET /health HTTP/1.1\r\nhost: a\r\nx: a\rb\r\n\r\n",
     ] {
         let mut wire = server.wire().await;
         wire.send_unheeded(request).await;
-        // hyper answers these by itself: a bare 400, and the end.
+        // A bare 400, and the end: no stage has seen it.
         let reply = wire.reply().await;
         assert_eq!((reply.status, reply.body.len()), (400, 0), "{request:?}");
         assert_eq!(wire.closed().await, b"", "{request:?}");
     }
-    // Length and chunks at once: the chunks count, and the connection ends.
-    let smuggled = "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\
-                    transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nhost: a\r\n\r\n";
-    let mut wire = server.wire().await;
-    wire.send(smuggled).await;
-    assert_eq!(wire.reply().await.status, 415);
-    assert_eq!(wire.closed().await, b"");
 }
 
 #[tokio::test]
 async fn a_body_is_framed_in_one_way() {
     let server = TestServer::start().await;
-    for framing in [
-        "transfer-encoding: gzip, chunked",
-        "transfer-encoding: chunked, chunked",
-        "transfer-encoding: gzip\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
-    ] {
+    for framing in ["transfer-encoding: gzip, chunked", "transfer-encoding: chunked, chunked"] {
         let mut wire = server.wire().await;
         wire.send(format!(
             "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
