@@ -75,8 +75,8 @@ async fn fill(world: &World, user: &User) {
     // Nobody's work, so it has no entries in the audit log.
     superuser.batch_execute("set session_replication_role = replica").await.unwrap();
     let fill = format!(
-        "insert into nexo.clients (account_id, id, name, notes)
-         select '{}', gen_random_uuid(), 'client ' || n, repeat('x', 200)
+        "insert into nexo.clients (account_id, id, kind, status, name, notes)
+         select '{}', gen_random_uuid(), 'company', 'lead', 'client ' || n, repeat('x', 200)
          from generate_series(1, {ROWS}) as n",
         user.account
     );
