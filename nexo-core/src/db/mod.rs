@@ -11,6 +11,7 @@ mod groups;
 #[cfg(feature = "auth")]
 mod identity;
 mod in_order;
+mod lent;
 mod migrate;
 mod once;
 mod open;
