@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the programs are installed that some tests put beside the server:
-# Redis, promtool, HAProxy, nginx and PgBouncer. (Debian's packages start services
+# Redis, promtool, HAProxy, nginx, PgBouncer and faketime. (Debian's packages start services
 # of their own; the tests do not use them.) Installs what is missing where it may,
 # and says the command where it may not: that is no failure, since tests without
 # their program skip themselves and say so.
@@ -15,6 +15,7 @@ need promtool prometheus
 need haproxy haproxy
 need nginx nginx-light
 need pgbouncer pgbouncer
+need faketime faketime
 
 [ -n "$missing" ] || exit 0
 

@@ -12,6 +12,7 @@ mod groups;
 mod identity;
 mod in_order;
 mod latency;
+mod lent;
 mod migrate;
 mod once;
 mod open;

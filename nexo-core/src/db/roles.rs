@@ -100,7 +100,7 @@ async fn set_password(owner: &Client, role: &str, password: &SecretString) -> Re
         "alter role {role} password '{verifier}';
          alter role {role} set search_path = pg_catalog;
          alter role {role} set statement_timeout = '25s';
-         alter role {role} set lock_timeout = '10s';
+         alter role {role} set lock_timeout = '5s';
          alter role {role} set idle_in_transaction_session_timeout = '60s';
          do $$ begin
              -- What was begun for a connection that is gone ends.

@@ -9,6 +9,7 @@ use super::actor;
 use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, flush, prepare};
+use super::lent::Lent;
 use super::reach::Reach;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
@@ -101,7 +102,7 @@ impl Scoped<'_> {
     }
 
     async fn send_as(&self, reach: Reach, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        let connection = self.app.acquire(reach).await?;
+        let connection = Lent::new(self.app.acquire(reach).await?);
         let account = self.scope.account_id();
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
@@ -110,6 +111,7 @@ impl Scoped<'_> {
         let Some(alive) = Alive::of(self.scope) else {
             let prepared = prepare(&connection, &calls).await?;
             let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
+            connection.answered();
             return sent.map_err(|failed| translate(failed.error));
         };
         let asked = alive.params();
@@ -118,6 +120,7 @@ impl Scoped<'_> {
         guarded.extend_from_slice(&calls);
         let prepared = prepare(&connection, &guarded).await?;
         let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
+        connection.answered();
         let mut rows = sent.map_err(|failed| explain(self.scope, failed))?;
         rows.remove(0);
         Ok(rows)

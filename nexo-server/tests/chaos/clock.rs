@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::component::installed;
@@ -10,9 +11,15 @@ use crate::program::Program;
 use crate::report::Row;
 use crate::world::World;
 
-/// What `FAKETIME` takes, and whether a token of a moment ago is good by that clock.
-const CLOCKS: [(&str, bool); 5] =
-    [("+3s", true), ("-3s", true), ("+2m", true), ("-2m", false), ("-1d", false)];
+/// What `FAKETIME` takes, the seconds that it means, and whether a token of a moment ago is good by that clock.
+const CLOCKS: [(&str, i64, bool); 6] = [
+    ("+3s", 3, true),
+    ("-3s", -3, true),
+    ("+2m", 120, true),
+    ("-2m", -120, false),
+    ("+1d", 86_400, false),
+    ("-1d", -86_400, false),
+];
 
 pub(crate) async fn skewed(world: &mut World) -> Row {
     let Some(faketime) = installed("faketime") else {
@@ -20,7 +27,7 @@ pub(crate) async fn skewed(world: &mut World) -> Row {
     };
     let library = library(&faketime);
     let mut row = Row::default();
-    for (clock, good) in CLOCKS.into_iter().chain([("+1d", false)]) {
+    for (clock, seconds, good) in CLOCKS {
         let mut command = world.server(&[]);
         command
             .env("LD_PRELOAD", &library)
@@ -29,6 +36,10 @@ pub(crate) async fn skewed(world: &mut World) -> Row {
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         let mut other = Program::spawn(command).listening();
         until_ready(other.address).await;
+        let shown = other.get("/nowhere").send().await.json()["timestamp"].to_string();
+        let shown: Timestamp = shown.trim_matches('"').parse().unwrap();
+        let off = shown.as_second() - Timestamp::now().as_second();
+        assert!((off - seconds).abs() <= 2, "the clock is off by {off} s at {clock}");
         let user = world.user().await;
         let list = other.get("/api/clients").by(&user).send().await;
         let told = if list.status == 200 { "200".to_owned() } else { list.problem() };
@@ -74,9 +85,11 @@ pub(crate) async fn skewed(world: &mut World) -> Row {
 /// its signals.
 fn library(faketime: &Path) -> String {
     let shown = std::process::Command::new(faketime)
-        .args(["+0s", "sh", "-c", "echo $LD_PRELOAD"])
+        .args(["-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"])
         .output()
         .unwrap();
     let preload = String::from_utf8(shown.stdout).unwrap().trim().to_owned();
+    assert!(preload.contains("libfaketime"), "{preload}");
+    // The one for programs with threads is beside it.
     preload.replace("libfaketime.so", "libfaketimeMT.so")
 }

@@ -87,6 +87,8 @@ const FAULTS: &[Fault] = faults! {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> ExitCode {
+    // What broke a promise stands in the table; where, is enough here.
+    std::panic::set_hook(Box::new(|panic| eprintln!("   {panic}")));
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {

@@ -239,9 +239,10 @@ async fn f14_a_rolling_restart_fails_no_request() {
     let load: Vec<_> =
         (0..8).map(|caller| tokio::spawn(load(at, ada.clone(), caller, stop.clone()))).collect();
     for at in 0..crms.len() {
-        let crm = crms.remove(at);
+        let mut crm = crms.remove(at);
         let listen = crm.address.to_string();
-        tokio::task::spawn_blocking(move || crm.stop()).await.unwrap();
+        crm.signal("TERM");
+        crm.exited().await;
         crms.insert(at, start(&listen));
         until_ready(crms[at].address).await;
     }
