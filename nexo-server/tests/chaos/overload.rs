@@ -38,8 +38,8 @@ pub(crate) async fn overload(world: &mut World) -> Row {
     let after = send(program.address, &user, 4, Some(capacity / 4.0)).await;
     let recovered = since.elapsed().saturating_sub(TIME);
 
-    let mut row = Row::default();
-    row.requests = calm.served.len() + flood.served.len() + flood.shed + after.served.len();
+    let requests = calm.served.len() + flood.served.len() + flood.shed + after.served.len();
+    let mut row = Row { requests, ..Row::default() };
     let offered = (flood.served.len() + flood.shed) as f64 / TIME.as_secs_f64();
     let slow = p99(flood.served.clone());
     row.figure(format!("capacity {capacity:.0}/s, p99 {:.1?}", p99(calm.served.clone())));
