@@ -14,7 +14,7 @@ use crate::process::{deadline, pause};
 use crate::program::Program;
 use crate::report::Row;
 use crate::wire::Reply;
-use crate::world::{MAX_CONNECTIONS, RECOVERY, REQUEST, World};
+use crate::world::{MAX_CONNECTIONS, RECOVERY, REQUEST, World, ended};
 
 /// A client of the user's, by its id.
 async fn client(world: &World, user: &User, name: &str) -> String {
@@ -108,14 +108,14 @@ pub(crate) async fn none_left(world: &mut World) -> Row {
         pause(until, "there are no connections left").await;
     }
     // One that starts now does not give up, or its supervisor would start it for ever.
-    let mut starting = Program::spawn(world.server(&[]));
-    let ended = timeout(Duration::from_secs(6), starting.exited()).await.is_ok();
+    let starting = Program::spawn(world.server(&[]));
+    let gave_up = timeout(Duration::from_secs(6), ended(starting.pid())).await.is_ok();
     let most = taken.len();
     drop(taken);
     let freed = Instant::now();
     let mut row = world.settle(load).await;
-    row.hold(!ended, "a server that starts meanwhile gives up");
-    if !ended {
+    row.hold(!gave_up, "a server that starts meanwhile gives up");
+    if !gave_up {
         let starting = starting.listening();
         until_ready(starting.address).await;
         let took = freed.elapsed();

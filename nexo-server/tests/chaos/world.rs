@@ -9,7 +9,7 @@ use nexo_core::tokio_postgres::{Client, Config, NoTls};
 
 use crate::harness::{User, register, until_ready};
 use crate::load::Load;
-use crate::process::{Folder, descendants, kill_9, pause, postmaster};
+use crate::process::{Folder, descendants, is_alive, kill_9, pause, postmaster};
 use crate::program::{Program, command};
 use crate::proxy::Proxy;
 use crate::report::Row;
@@ -154,6 +154,13 @@ impl World {
     pub(crate) async fn finish(&self, load: Load) -> Row {
         let done = load.finish().await;
         stored::check(&self.superuser().await, done).await
+    }
+}
+
+/// Resolves when a process has ended.
+pub(crate) async fn ended(pid: u32) {
+    while is_alive(pid) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
