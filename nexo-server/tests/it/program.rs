@@ -105,6 +105,13 @@ impl Program {
         }
     }
 
+    /// Resolves when it has ended, by itself or not.
+    pub(crate) async fn exited(&mut self) {
+        while self.child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
