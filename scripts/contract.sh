@@ -21,8 +21,9 @@ fi
 
 work=$(mktemp -d)
 # Without limits on how often somebody calls: that is what all of this does.
-env -u DATABASE_URL NEXO_RATE_LIMIT=off NEXO_ACCESS_TOKEN_TTL=12h NEXO_LOG=warn,nexo_server=info \
-    "$target/debug/nexo-server" --ephemeral --listen 127.0.0.1:0 >"$work/log" 2>&1 &
+env -u DATABASE_URL -u REDIS_URL NEXO_RATE_LIMIT=off NEXO_RATE_LIMIT_AUTH=off NEXO_RATE_LIMIT_USER=off \
+    NEXO_ACCESS_TOKEN_TTL=12h NEXO_LOG=warn,nexo_server=info \
+    "$target/debug/nexo-server" --ephemeral --listen 127.0.0.1:0 --metrics-listen off >"$work/log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
