@@ -16,6 +16,7 @@ need haproxy haproxy
 need nginx nginx-light
 need pgbouncer pgbouncer
 need faketime faketime
+need openssl openssl
 
 [ -n "$missing" ] || exit 0
 

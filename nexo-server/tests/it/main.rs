@@ -39,6 +39,7 @@ mod people;
 mod privacy;
 mod process;
 mod program;
+mod proxies;
 mod rate_limits;
 mod redaction;
 mod routes;
