@@ -27,39 +27,38 @@ enum At {
     Fields,
     /// In a body of which so much is to come.
     Body(u64),
-    /// In chunks, whose end only their parser knows.
-    Chunks,
+    /// Where the size of a chunk is to come.
+    ChunkSize,
+    /// In a chunk of which so much is to come, with its line end.
+    Chunk(u64),
+    /// After the last chunk.
+    Trailers,
+    /// In what no parser takes: it closes the connection.
+    Lost,
     Refused,
 }
 
 impl HeadScan {
-    /// The last request was answered: what comes now is another one.
-    pub(super) fn next(&mut self) {
-        if self.at == At::Chunks {
-            self.at = At::Start;
-        }
-    }
-
     /// Whether what came can be handed to the parser. What cannot be told is.
     pub(super) fn passes(&mut self, mut came: &[u8]) -> bool {
         loop {
             match self.at {
                 At::Refused => return false,
-                At::Chunks => return true,
+                At::Lost => return true,
                 At::Body(left) => {
-                    let skipped = left.min(came.len() as u64);
-                    came = &came[usize::try_from(skipped).unwrap_or(came.len())..];
-                    self.at = if skipped == left { At::Start } else { At::Body(left - skipped) };
-                    if self.at != At::Start {
-                        return true;
-                    }
+                    let left = skip(&mut came, left);
+                    self.at = if left == 0 { At::Start } else { At::Body(left) };
                 }
-                At::Start | At::Fields => {
+                At::Chunk(left) => {
+                    let left = skip(&mut came, left);
+                    self.at = if left == 0 { At::ChunkSize } else { At::Chunk(left) };
+                }
+                At::Start | At::Fields | At::ChunkSize | At::Trailers => {
                     let Some(end) = memchr::memchr(b'\n', came) else {
                         self.line.extend_from_slice(came);
                         if self.line.len() > LONGEST {
                             // Too long for any parser, which says so.
-                            self.at = At::Chunks;
+                            self.at = At::Lost;
                         }
                         return true;
                     };
@@ -96,6 +95,9 @@ impl HeadScan {
                 (self.lengths, self.codings, self.length) = (0, 0, 0);
                 self.at = At::Fields;
             }
+            At::ChunkSize => self.at = chunk(line),
+            At::Trailers if line.is_empty() => self.at = At::Start,
+            At::Trailers => {}
             _ if line.is_empty() => self.ends_head(),
             _ => self.field(line),
         }
@@ -126,9 +128,27 @@ impl HeadScan {
         self.at = match (self.lengths, self.codings) {
             (0, 0) => At::Start,
             (1, 0) => At::Body(self.length),
-            (0, 1) => At::Chunks,
+            (0, 1) => At::ChunkSize,
             _ => At::Refused,
         };
+    }
+}
+
+/// Passes over so much; how much of it has not come yet.
+fn skip(came: &mut &[u8], left: u64) -> u64 {
+    let skipped = left.min(came.len() as u64);
+    *came = &came[usize::try_from(skipped).unwrap_or(came.len())..];
+    left - skipped
+}
+
+/// What comes after a chunk's size (RFC 9112, 7.1).
+fn chunk(line: &[u8]) -> At {
+    let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
+    let size = std::str::from_utf8(size.trim_ascii()).unwrap_or_default();
+    match u64::from_str_radix(size, 16) {
+        Ok(0) => At::Trailers,
+        Ok(size) => At::Chunk(size.saturating_add(2)),
+        Err(_) => At::Lost,
     }
 }
 
@@ -175,16 +195,20 @@ mod tests {
             "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
             "\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n",
             "POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\na\nb\rcGET / HTTP/1.1\r\nhost: a\r\n\r\n",
-            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\nA;x=y\r\n0123\n\r\n789\r\n\
+             0\r\na: b\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno size\r\nanything\n",
             "GET / HTTP/1.1\r\nhost: a\r\nx:\r\ny: : \r\n\r\n",
         ] {
             assert!(passes(good), "{good:?}");
         }
         let mut scan = HeadScan::default();
-        assert!(scan.passes(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n"));
-        scan.next();
+        assert!(scan.passes(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"));
         assert!(scan.passes(b"GET / HTTP/1.1\r\n"));
         assert!(!scan.passes(b"a: b\n"), "the next head is looked at again");
         assert!(!scan.passes(b"GET / HTTP/1.1\r\n\r\n"), "and nothing after it is");
+        let mut scan = HeadScan::default();
+        assert!(scan.passes(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"));
+        assert!(!scan.passes(b"1\nx\r\n"), "nor may the lines between chunks be ambiguous");
     }
 }

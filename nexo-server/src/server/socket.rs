@@ -144,7 +144,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
             self.phase.set(HEAD);
             self.head_since = Instant::now();
             self.head_timer = None;
-            self.heads.next();
         }
         let came = &mut buffer.filled_mut()[before..];
         if !came.is_empty() && !self.heads.passes(came) {
