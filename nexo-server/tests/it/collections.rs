@@ -61,7 +61,11 @@ fn every_registered_table_has_its_routes() {
         if let Some(rest) = route.path().strip_prefix("/api/crm/") {
             let collection = rest.split('/').next().unwrap_or_default();
             let known = tables.iter().any(|it| it.collection == collection);
-            assert!(known || ["dashboard", "imports", "search"].contains(&collection), "{}", route.path());
+            assert!(
+                known || ["dashboard", "imports", "search"].contains(&collection),
+                "{}",
+                route.path()
+            );
         }
     }
 }
