@@ -51,7 +51,10 @@ pub(crate) async fn open_database(
             (DatabaseConfig::from_owner(started.owner_config().clone()), name)
         }
     };
-    let mut config = config.pool_size(settings.pool_size).application_name(APPLICATION);
+    let mut config = config
+        .pool_size(settings.pool_size)
+        .prepared_statements(settings.pooler.prepared_statements)
+        .application_name(APPLICATION);
     if let Some(file) = &settings.database_ca_file {
         config = config.ca_file(file);
     }

@@ -4,10 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Object, Pool};
-
 use super::latency::Latency;
-use super::pool::{self, PoolCount, acquire};
+use super::pool::{Connection, Connections, PoolCount};
 use super::reach::Reach;
 use crate::error::Result;
 use crate::model::{Account, Id};
@@ -22,10 +20,10 @@ const REMEMBERED: usize = 10_000;
 /// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App {
-    pool: Pool,
+    pool: Connections,
     /// The same, for those who see only some records: plans are made for one role,
     /// and to change it on a connection makes each of them anew.
-    limited: Pool,
+    limited: Connections,
     written: Written,
     latency: Arc<Latency>,
     refusals: Arc<Mutex<HashMap<Refusal, Instant>>>,
@@ -47,12 +45,17 @@ fn refusal(scope: &TenantScope, detail: &str) -> Refusal {
 pub(crate) struct Written(Arc<Mutex<HashSet<Id<Account>>>>);
 
 impl App {
-    pub(super) fn new(pool: Pool, limited: Pool, written: Written) -> Self {
+    pub(super) fn new(pool: Connections, limited: Connections, written: Written) -> Self {
         Self { pool, limited, written, latency: Arc::default(), refusals: Arc::default() }
     }
 
-    pub(super) async fn acquire(&self, reach: Reach) -> Result<Object> {
-        acquire(if reach.is_limited() { &self.limited } else { &self.pool }).await
+    /// A connection for work in the account.
+    pub(super) async fn acquire(&self, reach: Reach, account: Id<Account>) -> Result<Connection> {
+        self.connections(reach).acquire_for(account).await
+    }
+
+    pub(super) fn connections(&self, reach: Reach) -> &Connections {
+        if reach.is_limited() { &self.limited } else { &self.pool }
     }
 
     /// Whether the audit log is to be told of it: not if it was a moment ago.
@@ -74,7 +77,7 @@ impl App {
     }
 
     pub(super) fn pools(&self) -> [PoolCount; 2] {
-        [pool::count("app", &self.pool), pool::count("limited", &self.limited)]
+        [self.pool.count(), self.limited.count()]
     }
 
     /// How long flushes take.

@@ -395,9 +395,10 @@ pub(super) async fn check_objects(client: &Client) -> Result<()> {
     refuse(&findings(client, OBJECTS).await?)
 }
 
-/// What is wrong, by name. The queries travel together.
+/// What is wrong, by name. The queries travel together. Like all that is asked
+/// here they run once, and are not prepared: a pooler may be in between.
 async fn findings(client: &Client, checks: &[Check]) -> Result<Vec<String>> {
-    let found = try_join_all(checks.iter().map(|check| client.query(check.sql, &[])));
+    let found = try_join_all(checks.iter().map(|check| client.query_typed(check.sql, &[])));
     let found = found.await.map_err(|error| {
         Error::setup(format!("the database cannot be checked: {}", chain(&error))).because(error)
     })?;
@@ -418,14 +419,14 @@ fn refuse(findings: &[String]) -> Result<()> {
 /// another I than everybody: search would find less than it tells.
 async fn check_letters(client: &Client) -> Result<()> {
     let found = client
-        .query_opt(
+        .query_typed(
             "select datctype::text from pg_database
              where datname = current_database() and (lower('I') <> 'i' or 'я' !~ '[[:alnum:]]')",
             &[],
         )
         .await
         .map_err(|error| Error::setup("the database tells no locale").because(error))?;
-    match found {
+    match found.first() {
         Some(row) => Err(Error::setup(format!(
             "the database's locale ({}) does not know all letters, which search needs; make the database with \
              another one: create database … template template0 encoding 'UTF8' locale 'C.UTF-8'",
@@ -437,9 +438,9 @@ async fn check_letters(client: &Client) -> Result<()> {
 
 async fn check_release(client: &Client) -> Result<()> {
     let number: i32 = client
-        .query_one("select current_setting('server_version_num')::int", &[])
+        .query_typed("select current_setting('server_version_num')::int", &[])
         .await
-        .map_err(|error| Error::setup("the database tells no version").because(error))?
+        .map_err(|error| Error::setup("the database tells no version").because(error))?[0]
         .get(0);
     let (major, minor) = (number / 10_000, number % 10_000);
     let floor = FLOORS.iter().find(|(of, _)| *of == major);

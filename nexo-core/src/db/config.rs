@@ -24,6 +24,7 @@ pub struct DatabaseConfig {
     pub(crate) connect_timeout: Duration,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) application_name: String,
+    pub(crate) prepared_statements: bool,
 }
 
 impl DatabaseConfig {
@@ -39,6 +40,7 @@ impl DatabaseConfig {
             connect_timeout: Duration::from_secs(5),
             ca_file: None,
             application_name: "nexo".to_owned(),
+            prepared_statements: true,
         }
     }
 
@@ -65,6 +67,9 @@ impl DatabaseConfig {
     /// The most connections for tenants' statements; 16 if not said. As many more
     /// are opened when users who see only some records need them. Identity
     /// work has a pool of a quarter of that, and at least 2.
+    ///
+    /// One account takes three quarters of them at most (of two or less, all): the
+    /// rest is there for the others, whatever its statements wait for.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections.max(1);
@@ -99,6 +104,17 @@ impl DatabaseConfig {
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Whether statements are prepared once a connection; they are if not said.
+    ///
+    /// PgBouncer in transaction mode gives each transaction another connection, and
+    /// before 1.21 knows nothing of what is prepared on them: without, each
+    /// statement is sent whole and planned each time it runs.
+    #[must_use]
+    pub fn prepared_statements(mut self, prepared: bool) -> Self {
+        self.prepared_statements = prepared;
         self
     }
 

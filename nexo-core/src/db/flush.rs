@@ -1,6 +1,7 @@
 //! Statements that travel together: one transaction, one round trip.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use tracing::Instrument;
 
 use super::in_order::in_order;
 use super::latency::Latency;
+use super::pool::Connection;
 use super::sqlstate::translate;
 use crate::error::Result;
 use crate::model::Permissions;
@@ -73,6 +75,8 @@ pub(crate) struct Ready<'a> {
 enum How<'a> {
     Prepared(Statement),
     Typed(&'a str, &'a [Type]),
+    /// Of types that the database has told.
+    Told(&'a str, Arc<[Type]>),
 }
 
 impl Ready<'_> {
@@ -80,12 +84,19 @@ impl Ready<'_> {
     pub(crate) async fn run(&self, connection: &ClientWrapper) -> Result<Vec<Row>, PgError> {
         match &self.how {
             How::Prepared(statement) => connection.query(statement, self.params).await,
-            How::Typed(sql, types) => {
-                let typed = self.params.iter().copied().zip(types.iter().cloned());
-                let typed: Vec<_> = typed.collect();
-                connection.query_typed(sql, &typed).await
-            }
+            How::Typed(sql, types) => self.run_unprepared(connection, sql, types).await,
+            How::Told(sql, types) => self.run_unprepared(connection, sql, types).await,
         }
+    }
+
+    async fn run_unprepared(
+        &self,
+        connection: &ClientWrapper,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<Vec<Row>, PgError> {
+        let typed: Vec<_> = self.params.iter().copied().zip(types.iter().cloned()).collect();
+        connection.query_typed(sql, &typed).await
     }
 }
 
@@ -234,18 +245,20 @@ pub(crate) fn enqueue(statement: impl Future<Output = Result<(), PgError>>) {
     }
 }
 
-/// Prepares each call on this connection, or finds it prepared.
+/// Prepares each call on this connection, or finds it prepared. Where nothing may be
+/// prepared, it makes sure that the types of its parameters are known.
 pub(crate) async fn prepare<'a>(
-    connection: &ClientWrapper,
+    connection: &Connection,
     calls: &[Call<'a>],
 ) -> Result<Vec<Ready<'a>>> {
     let mut ready = Vec::with_capacity(calls.len());
     for call in calls {
-        let how = match call.plan {
-            Plan::Once => {
+        let how = match (call.plan, &connection.unprepared) {
+            (Plan::Once, None) => {
                 How::Prepared(connection.prepare_cached(call.sql).await.map_err(translate)?)
             }
-            Plan::EachTime(types) => How::Typed(call.sql, types),
+            (Plan::Once, Some(types)) => How::Told(call.sql, types.of(connection, call.sql).await?),
+            (Plan::EachTime(types), _) => How::Typed(call.sql, types),
         };
         ready.push(Ready { how, params: call.params });
     }

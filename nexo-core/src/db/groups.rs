@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{Error as PgError, Row};
 
 use super::flush::Ready;
@@ -43,7 +43,7 @@ pub(super) enum Step<'a> {
 }
 
 impl Step<'_> {
-    pub(super) async fn run(&self, connection: &Object) -> Result<Vec<Row>, PgError> {
+    pub(super) async fn run(&self, connection: &ClientWrapper) -> Result<Vec<Row>, PgError> {
         match self {
             Self::Plain(sql) => connection.batch_execute(sql).await.map(|()| Vec::new()),
             Self::Call(ready) => ready.run(connection).await,

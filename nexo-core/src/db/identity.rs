@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 
 use super::actor;
@@ -11,7 +10,8 @@ use super::alive::{Alive, explain};
 use super::app::Written;
 use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::latency::Latency;
-use super::pool::{self, PoolCount, acquire};
+use super::pool::{Connections, PoolCount};
+use super::retry::Retry;
 use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Session, SignIn, User};
@@ -20,7 +20,7 @@ use crate::tenant::{Peer, TenantScope};
 /// Runs statements as `nexo_auth`, whose policies show the rows of one user.
 #[derive(Clone)]
 pub(crate) struct Identity {
-    pool: Pool,
+    pool: Connections,
     written: Written,
     latency: Arc<Latency>,
 }
@@ -46,17 +46,17 @@ impl<'a> Sight<'a> {
 }
 
 impl Identity {
-    pub(crate) fn new(pool: Pool, written: Written) -> Self {
+    pub(crate) fn new(pool: Connections, written: Written) -> Self {
         Self { pool, written, latency: Arc::default() }
     }
 
     /// Asks the database for an answer.
     pub(crate) async fn ping(&self) -> Result<()> {
-        acquire(&self.pool).await?.check_connection().await.map_err(translate)
+        self.pool.acquire().await?.check_connection().await.map_err(translate)
     }
 
     pub(super) fn count(&self) -> PoolCount {
-        pool::count("auth", &self.pool)
+        self.pool.count()
     }
 
     pub(super) fn latency(&self) -> &Latency {
@@ -143,7 +143,7 @@ impl Identity {
         within: Option<(Id<Account>, Id<Session>)>,
         calls: &[Call<'_>],
     ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
-        let connection = acquire(&self.pool).await?;
+        let connection = self.pool.acquire().await?;
         let prepared = prepare(&connection, calls).await?;
         // Formatted UUIDs and Base64: they cannot carry SQL.
         let mut opening = mode.begin().to_owned();
@@ -159,7 +159,13 @@ impl Identity {
         if mode != Mode::Read {
             opening.push_str(&actor::of_peer(sight.peer, within));
         }
-        Ok(flush(&self.latency, &connection, &opening, mode, &prepared).await)
+        let mut retry = Retry::default();
+        loop {
+            match flush(&self.latency, &connection, &opening, mode, &prepared).await {
+                Err(failed) if retry.is_worth_it(failed.error.code()) => retry.pause().await,
+                done => return Ok(done),
+            }
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Object};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+
+use super::pool::Connection;
 
 /// How long statements may go on for nobody. Most are done by then, and their
 /// connection is worth more than what they still do.
@@ -15,12 +16,12 @@ const FOR_NOBODY: Duration = Duration::from_secs(1);
 /// otherwise when they are. What takes long for a caller who is gone is cut off, and
 /// PostgreSQL ends it (`client_connection_check_interval`).
 pub(super) struct Lent {
-    connection: Option<Object>,
+    connection: Option<Connection>,
     answered: bool,
 }
 
 impl Lent {
-    pub(super) const fn new(connection: Object) -> Self {
+    pub(super) const fn new(connection: Connection) -> Self {
         Self { connection: Some(connection), answered: false }
     }
 
@@ -31,9 +32,9 @@ impl Lent {
 }
 
 impl Deref for Lent {
-    type Target = ClientWrapper;
+    type Target = Connection;
 
-    fn deref(&self) -> &ClientWrapper {
+    fn deref(&self) -> &Connection {
         self.connection.as_ref().expect("there until it is dropped")
     }
 }
@@ -51,7 +52,7 @@ impl Drop for Lent {
             if last.is_err() {
                 tracing::debug!("statements are cut off whose caller is gone");
                 // Out of the pool, which closes it.
-                drop(Object::take(connection));
+                connection.close();
             }
         });
     }

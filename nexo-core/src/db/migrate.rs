@@ -88,11 +88,11 @@ pub(super) async fn migrate(owner: &mut Client) -> Result<()> {
 /// brought up, one that is older.
 pub(super) async fn check_version(client: &Client, older_is_fine: bool) -> Result<()> {
     let found: i32 = client
-        .query_one("select coalesce(max(version), 0) from nexo.schema_history", &[])
+        .query_typed("select coalesce(max(version), 0) from nexo.schema_history", &[])
         .await
         .map_err(|error| {
             Error::setup("the database has no NEXO schema; start once with the owner's connection to create it").because(error)
-        })?
+        })?[0]
         .get(0);
     let known = schema_version();
     if found > known {

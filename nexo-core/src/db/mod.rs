@@ -3,6 +3,7 @@
 mod actor;
 mod alive;
 mod app;
+mod backoff;
 mod catalog;
 mod config;
 mod constraint;
@@ -18,11 +19,15 @@ mod once;
 mod open;
 mod pool;
 mod reach;
+mod retry;
 mod roles;
 mod scoped;
+mod shares;
 mod sqlstate;
+mod tls;
 mod transaction;
 mod unit_of_work;
+mod unprepared;
 
 pub use config::DatabaseConfig;
 pub use latency::LatencyCount;
@@ -36,6 +41,7 @@ pub(crate) use flush::{Access, Call, Mode, Plan};
 pub(crate) use groups::AfterFailure;
 #[cfg(feature = "auth")]
 pub(crate) use identity::{Identity, Sight};
+pub(crate) use retry::retried;
 pub(crate) use scoped::Executor;
 pub(crate) use sqlstate::translate;
 pub(crate) use transaction::{Answered, Transaction};

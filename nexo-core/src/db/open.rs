@@ -17,14 +17,14 @@ use super::identity::Identity;
 use super::latency::LatencyCount;
 use super::migrate::{self, chain};
 use super::once::{IdempotencyKey, Once, once};
-use super::pool::{self, PoolCount, acquire};
+use super::pool::{Connections, PoolCount};
 use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
 use super::sqlstate::translate;
 use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
-use super::{catalog, migrate::check_version};
+use super::{catalog, migrate::check_version, tls};
 use crate::error::{Error, Result};
 use crate::import::Importer;
 use crate::model::{Account, Id, Permissions, SearchParams, SearchResult};
@@ -76,7 +76,7 @@ impl Database {
     }
 
     async fn open_once(config: &DatabaseConfig) -> Result<Self> {
-        let tls = pool::tls(config.ca_file.as_deref())?;
+        let tls = tls::tls(config.ca_file.as_deref())?;
         let (app, auth) = match &config.owner {
             Some(target) => prepare(target, config, &tls).await?,
             None => (config.app.clone(), config.auth.clone()),
@@ -85,14 +85,14 @@ impl Database {
         let app = app.ok_or_else(|| missing(APP))?;
         let auth = auth.ok_or_else(|| missing(AUTH))?;
 
-        let limited = pool::pool(&app, config.pool_size, config, &tls);
-        let app = pool::pool(&app, config.pool_size, config, &tls);
-        let auth = pool::pool(&auth, config.auth_pool_size(), config, &tls);
-        let connection = acquire(&app).await.map_err(|error| unreachable(APP, error))?;
+        let limited = Connections::new("limited", &app, config.pool_size, config, &tls);
+        let app = Connections::new("app", &app, config.pool_size, config, &tls);
+        let auth = Connections::new("auth", &auth, config.auth_pool_size(), config, &tls);
+        let connection = app.acquire().await.map_err(|error| unreachable(APP, error))?;
         check_version(&connection, false).await?;
         catalog::check_role(&connection).await?;
         catalog::check_objects(&connection).await?;
-        let connection = acquire(&auth).await.map_err(|error| unreachable(AUTH, error))?;
+        let connection = auth.acquire().await.map_err(|error| unreachable(AUTH, error))?;
         catalog::check_role(&connection).await?;
         let written = Written::default();
         Ok(Self(Arc::new(Inner {
@@ -144,7 +144,14 @@ impl Database {
     /// # Errors
     /// `unavailable` or `overloaded` when there is none.
     pub async fn ping(&self) -> Result<()> {
-        self.0.app.acquire(Reach::Account).await?.check_connection().await.map_err(translate)
+        self.0
+            .app
+            .connections(Reach::Account)
+            .acquire()
+            .await?
+            .check_connection()
+            .await
+            .map_err(translate)
     }
 
     /// How busy each pool of connections is now. To look costs next to nothing.
@@ -178,9 +185,9 @@ impl Database {
         let limited = Reach::Visible { user: Id::new(), look_up: false };
         let mut leaked = String::new();
         for reach in [Reach::Account, limited] {
-            let connection = self.0.app.acquire(reach).await?;
-            let row = connection.query_one(SQL, &[]).await.map_err(translate)?;
-            leaked.push_str(row.get(0));
+            let connection = self.0.app.connections(reach).acquire().await?;
+            let rows = connection.query_typed(SQL, &[]).await.map_err(translate)?;
+            leaked.push_str(rows[0].get(0));
         }
         Ok(leaked)
     }

@@ -1,50 +1,150 @@
 //! Connection pools.
 
-use std::path::Path;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    ClientWrapper, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    TimeoutType, Timeouts,
 };
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::backoff::Backoff;
 use super::config::DatabaseConfig;
+use super::shares::{Share, Shares};
 use super::sqlstate::unavailable;
+use super::unprepared::ParameterTypes;
 use crate::error::{Error, Result};
-use crate::model::ErrorCode;
+use crate::model::{Account, ErrorCode, Id};
 
 /// Longer than any statement of a request may take.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A pool that connects when it is first used.
-pub(super) fn pool(
-    target: &Config,
-    size: usize,
-    config: &DatabaseConfig,
-    tls: &MakeRustlsConnect,
-) -> Pool {
-    let mut target = config.named(target.clone());
-    target.connect_timeout(config.connect_timeout);
-    // A peer that is gone without a word is given up, so that its connection does not
-    // stay in the pool for as long as the system goes on trying.
-    if target.get_tcp_user_timeout().is_none() {
-        target.tcp_user_timeout(TCP_USER_TIMEOUT);
+/// Connections of one role. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    name: &'static str,
+    pool: Pool,
+    shares: Arc<Shares>,
+    backoff: Arc<Backoff>,
+    unprepared: Option<ParameterTypes>,
+}
+
+/// One of them, which goes back when dropped.
+pub(crate) struct Connection {
+    // Before the share: it is back when the share's next owner looks for one.
+    object: Object,
+    _share: Option<Share>,
+    /// There where nothing may be prepared.
+    pub(super) unprepared: Option<ParameterTypes>,
+}
+
+impl Connection {
+    /// Closes it.
+    pub(super) fn close(self) {
+        drop(Object::take(self.object));
     }
-    // Fast: a closed connection is noticed by the driver itself, and every
-    // transaction ends before its connection is given back.
-    let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    Pool::builder(Manager::from_config(target, tls.clone(), manager_config))
-        .max_size(size)
-        .wait_timeout(Some(config.acquire_timeout))
-        .create_timeout(Some(config.connect_timeout))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .expect("a runtime is given, which is all that timeouts need")
+}
+
+impl Deref for Connection {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        &self.object
+    }
+}
+
+impl Connections {
+    /// A pool that connects when it is first used.
+    pub(super) fn new(
+        name: &'static str,
+        target: &Config,
+        size: usize,
+        config: &DatabaseConfig,
+        tls: &MakeRustlsConnect,
+    ) -> Self {
+        let mut target = config.named(target.clone());
+        target.connect_timeout(config.connect_timeout);
+        // A peer that is gone without a word is given up, so that its connection does not
+        // stay in the pool for as long as the system goes on trying.
+        if target.get_tcp_user_timeout().is_none() {
+            target.tcp_user_timeout(TCP_USER_TIMEOUT);
+        }
+        // Fast: a closed connection is noticed by the driver itself, and every
+        // transaction ends before its connection is given back.
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(target, tls.clone(), manager_config))
+            .max_size(size)
+            .wait_timeout(Some(config.acquire_timeout))
+            .create_timeout(Some(config.connect_timeout))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("a runtime is given, which is all that timeouts need");
+        Self {
+            name,
+            pool,
+            shares: Shares::of(size),
+            backoff: Arc::default(),
+            unprepared: (!config.prepared_statements).then(ParameterTypes::default),
+        }
+    }
+
+    /// A connection for an account, which takes no more than its share of them.
+    pub(super) async fn acquire_for(&self, account: Id<Account>) -> Result<Connection> {
+        let mut timeouts = self.pool.timeouts();
+        let share = match self.shares.take_at_once(account) {
+            Some(share) => share,
+            None => {
+                let (start, most) = (Instant::now(), timeouts.wait.unwrap_or_default());
+                let share = timeout(most, self.shares.take(account)).await;
+                timeouts.wait = Some(most.saturating_sub(start.elapsed()));
+                share.map_err(|_| busy("all database connections of the account are busy"))?
+            }
+        };
+        Ok(Connection { _share: Some(share), ..self.acquire_within(&timeouts).await? })
+    }
+
+    /// A connection, or why there is none.
+    pub(super) async fn acquire(&self) -> Result<Connection> {
+        self.acquire_within(&self.pool.timeouts()).await
+    }
+
+    async fn acquire_within(&self, timeouts: &Timeouts) -> Result<Connection> {
+        if self.backoff.is_on() && self.pool.status().available == 0 {
+            self.backoff.wait().await;
+        }
+        let object = self.pool.timeout_get(timeouts).await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => busy("all database connections are busy"),
+            // Whatever the server said at the door, the caller can only wait.
+            other => {
+                self.backoff.failed();
+                unavailable().because(other)
+            }
+        })?;
+        if self.backoff.is_on() && Object::metrics(&object).recycled.is_none() {
+            self.backoff.connected();
+        }
+        Ok(Connection { object, _share: None, unprepared: self.unprepared.clone() })
+    }
+
+    /// How busy it is now.
+    pub(super) fn count(&self) -> PoolCount {
+        let status = self.pool.status();
+        PoolCount {
+            name: self.name,
+            most: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting + self.shares.waiting(),
+        }
+    }
+}
+
+fn busy(what: &'static str) -> Error {
+    Error::new(ErrorCode::Overloaded, what).retry_in(Duration::from_secs(1))
 }
 
 /// How busy a pool of connections is.
@@ -59,63 +159,6 @@ pub struct PoolCount {
     pub open: usize,
     /// Of them, those that nobody uses.
     pub idle: usize,
-    /// Those who wait for one.
+    /// Those who wait for one, also where only their account has all of its share.
     pub waiting: usize,
-}
-
-/// How busy the pool is now.
-pub(super) fn count(name: &'static str, pool: &Pool) -> PoolCount {
-    let status = pool.status();
-    PoolCount {
-        name,
-        most: status.max_size,
-        open: status.size,
-        idle: status.available,
-        waiting: status.waiting,
-    }
-}
-
-/// A connection from the pool, or why there is none.
-pub(super) async fn acquire(pool: &Pool) -> Result<Object> {
-    pool.get().await.map_err(|error| match error {
-        PoolError::Timeout(TimeoutType::Wait) => {
-            Error::new(ErrorCode::Overloaded, "all database connections are busy")
-                .retry_in(Duration::from_secs(1))
-        }
-        // Whatever the server said at the door, the caller can only wait.
-        other => unavailable().because(other),
-    })
-}
-
-/// TLS for `sslmode=prefer` and `sslmode=require`. Certificates are verified,
-/// by the system's authorities or those of the file.
-pub(super) fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let refused = |error: &dyn std::fmt::Display| {
-                Error::setup(format!(
-                    "{}: cannot read certificates ({error}); expected a PEM file",
-                    path.display()
-                ))
-            };
-            for certificate in
-                CertificateDer::pem_file_iter(path).map_err(|error| refused(&error))?
-            {
-                let certificate = certificate.map_err(|error| refused(&error))?;
-                roots.add(certificate).map_err(|error| refused(&error))?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::setup("TLS cannot be set up").because(error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
 }

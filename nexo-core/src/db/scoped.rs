@@ -11,7 +11,8 @@ use super::app::App;
 use super::flush::{Access, Call, Mode, flush, prepare};
 use super::lent::Lent;
 use super::reach::Reach;
-use super::sqlstate::translate;
+use super::retry::Retry;
+use super::sqlstate::{state, translate};
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions};
 use crate::tenant::TenantScope;
@@ -69,14 +70,20 @@ impl Executor for Scoped<'_> {
             true => Reach::of_records(self.scope, access.needs),
             false => Reach::Account,
         };
-        match self.send_as(reach, access.mode, calls).await {
-            // The database had something against it.
-            Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
-            Ok(rows) if access.mode != Mode::Read => {
-                self.app.written().add(self.scope.account_id());
-                Ok(rows)
+        let mut retry = Retry::default();
+        loop {
+            match self.send_as(reach, access.mode, calls).await {
+                // The database had something against it.
+                Err(forbidden) if forbidden.is_forbidden() => {
+                    return Err(self.refuse(forbidden).await);
+                }
+                Err(error) if retry.is_worth_it(state(&error)) => retry.pause().await,
+                Ok(rows) if access.mode != Mode::Read => {
+                    self.app.written().add(self.scope.account_id());
+                    return Ok(rows);
+                }
+                done => return done,
             }
-            done => done,
         }
     }
 
@@ -102,8 +109,8 @@ impl Scoped<'_> {
     }
 
     async fn send_as(&self, reach: Reach, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
-        let connection = Lent::new(self.app.acquire(reach).await?);
         let account = self.scope.account_id();
+        let connection = Lent::new(self.app.acquire(reach, account).await?);
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 

@@ -69,6 +69,11 @@ pub(crate) fn translate(error: PgError) -> Error {
     told.because(error)
 }
 
+/// What the database said, of an error that it is the cause of.
+pub(super) fn state(error: &Error) -> Option<&SqlState> {
+    std::error::Error::source(error)?.downcast_ref::<PgError>()?.code()
+}
+
 /// Whether a write would leave a record that the scope does not see. The policy's
 /// name stands in the message, whatever its language.
 fn is_out_of_sight(error: &PgError) -> bool {

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -13,6 +12,7 @@ use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
+use super::pool::Connection;
 use super::reach::Reach;
 use super::scoped::{Executor, REFUSED, bind, opening};
 use super::sqlstate::translate;
@@ -28,7 +28,7 @@ pub(crate) type Answered = Vec<Vec<Row>>;
 pub(crate) struct Transaction {
     app: App,
     /// There until it is dropped.
-    connection: Option<Object>,
+    connection: Option<Connection>,
     scope: TenantScope,
     reach: Reach,
     claim: Option<Claim>,
@@ -47,7 +47,7 @@ impl Transaction {
         claim: Option<Claim>,
     ) -> Result<Self> {
         Ok(Self {
-            connection: Some(app.acquire(reach).await?),
+            connection: Some(app.acquire(reach, scope.account_id()).await?),
             app: app.clone(),
             scope: scope.clone(),
             reach,
@@ -59,7 +59,7 @@ impl Transaction {
         })
     }
 
-    fn connection(&self) -> &Object {
+    fn connection(&self) -> &Connection {
         self.connection.as_ref().expect("there until it is dropped")
     }
 
@@ -273,7 +273,7 @@ impl Drop for Transaction {
         if self.is_long_at_work.load(Ordering::Relaxed) {
             // Nobody waits for the rest, and a rollback would wait for all of it:
             // without its connection it ends at once.
-            drop(Object::take(connection));
+            connection.close();
         } else if self.begun.load(Ordering::Relaxed) && !self.ended {
             // Queued before whatever the connection's next user sends.
             enqueue(connection.batch_execute("ROLLBACK"));

@@ -1,16 +1,15 @@
 //! Several statements in one transaction.
 
-use deadpool_postgres::Object;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_postgres::Row;
 
 use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, enqueue, prepare, send};
+use super::pool::Connection;
 use super::reach::Reach;
 use super::scoped::{Executor, bind, opening};
 use super::sqlstate::translate;
-use crate::db::flush::FlushError;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, Id, ListParams, Page, Permissions};
 use crate::repo::{Table, operations};
@@ -26,7 +25,7 @@ use crate::tenant::TenantScope;
 /// unit begins; a unit that has begun goes on. Keep it short.
 pub struct UnitOfWork {
     app: App,
-    connection: Object,
+    connection: Connection,
     scope: TenantScope,
     open: bool,
     /// Statements that were begun and have not succeeded: failed, still
@@ -37,12 +36,13 @@ pub struct UnitOfWork {
 impl UnitOfWork {
     pub(super) async fn begin(app: &App, scope: &TenantScope) -> Result<Self> {
         let reach = Reach::of_records(scope, Permissions::NONE);
-        let connection = app.acquire(reach).await?;
+        let connection = app.acquire(reach, scope.account_id()).await?;
         let alive = Alive::of(scope);
-        let asked = match &alive {
-            Some(alive) => Some(connection.prepare_cached(alive.sql).await.map_err(translate)?),
-            None => None,
-        };
+        let asked = alive.as_ref().map(Alive::params);
+        let asked = alive.as_ref().zip(asked.as_ref());
+        let asked: Vec<_> =
+            asked.iter().map(|(alive, asked)| Call::new(alive.sql, *asked)).collect();
+        let asked = prepare(&connection, &asked).await?;
         let unit = Self {
             app: app.clone(),
             connection,
@@ -52,18 +52,8 @@ impl UnitOfWork {
         };
 
         let opening = opening(scope, reach, Mode::Write);
-        let opened = unit.connection.batch_execute(&opening);
-        let checked = async {
-            match alive.as_ref().zip(asked.as_ref()) {
-                None => Ok(()),
-                Some((alive, asked)) => {
-                    unit.connection.query(asked, &alive.params()).await.map(drop)
-                }
-            }
-        };
-        let (opened, checked) = futures_util::future::join(opened, checked).await;
-        opened.map_err(translate)?;
-        checked.map_err(|error| explain(scope, FlushError { position: 1, error }))?;
+        let opened = send(app.latency(), &unit.connection, Some(&opening), &asked, None).await;
+        opened.map_err(|failed| explain(scope, failed))?;
         Ok(unit)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::table::Table;
 use super::{batch, operations};
-use crate::db::{Database, IdempotencyKey, Once};
+use crate::db::{Database, IdempotencyKey, Once, retried};
 use crate::error::Result;
 use crate::model::{Batch, BatchResult, Id};
 use crate::tenant::TenantScope;
@@ -31,11 +31,12 @@ impl<T: Table> Keyed<'_, T> {
     /// # Errors
     /// As [`Repository::create`](crate::Repository::create).
     pub async fn create(&self, scope: &TenantScope, new: &T::New) -> Result<Once<T>> {
-        self.database
-            .once(scope, Some(self.key), async |transaction| {
+        retried(|| {
+            self.database.once(scope, Some(self.key), async |transaction| {
                 operations::create(transaction, new).await
             })
-            .await
+        })
+        .await
     }
 
     /// Does many operations.
@@ -47,9 +48,12 @@ impl<T: Table> Keyed<'_, T> {
         scope: &TenantScope,
         batch: &Batch<T>,
     ) -> Result<Once<BatchResult<T>>> {
-        self.database
-            .once(scope, Some(self.key), async |transaction| batch::run(transaction, batch).await)
-            .await
+        retried(|| {
+            self.database.once(scope, Some(self.key), async |transaction| {
+                batch::run(transaction, batch).await
+            })
+        })
+        .await
     }
 
     /// Takes a record out of lists.
@@ -85,11 +89,12 @@ impl<T: Table> Keyed<'_, T> {
         archived: bool,
         expected_version: Option<i64>,
     ) -> Result<Once<T>> {
-        self.database
-            .once(scope, Some(self.key), async |transaction| {
+        retried(|| {
+            self.database.once(scope, Some(self.key), async |transaction| {
                 operations::set_archived(transaction, id, archived, expected_version).await
             })
-            .await
+        })
+        .await
     }
 }
 

@@ -8,7 +8,7 @@ use super::export::Export;
 use super::keyed::Keyed;
 use super::operations;
 use super::table::Table;
-use crate::db::{Database, IdempotencyKey};
+use crate::db::{Database, IdempotencyKey, retried};
 use crate::error::Result;
 use crate::model::{Batch, BatchResult, Id, ListParams, Page, SheetFormat};
 use crate::tenant::TenantScope;
@@ -53,9 +53,10 @@ impl<T: Table> Repository<T> {
     /// of the first operation which cannot be done, whose fields are told by
     /// their path.
     pub async fn batch(&self, scope: &TenantScope, batch: &Batch<T>) -> Result<BatchResult<T>> {
-        let done = self
-            .database
-            .once(scope, None, async |transaction| batch::run(transaction, batch).await);
+        let done = retried(|| {
+            let work = async |transaction: &_| batch::run(transaction, batch).await;
+            self.database.once(scope, None, work)
+        });
         Ok(done.await?.into_inner())
     }
 

@@ -27,6 +27,10 @@ pub use tenants::{PASSWORD, Tenant, credentials};
 
 const TEMPLATE: &str = "nexo_template";
 
+/// With this set, statements are sent as behind PgBouncer, and nothing else may be
+/// different.
+const UNPREPARED: &str = "NEXO_TEST_UNPREPARED";
+
 /// A migrated database for one test.
 ///
 /// Its methods panic when the database fails: a test cannot go on then.
@@ -67,6 +71,7 @@ impl TestDatabase {
     #[must_use]
     pub fn config(&self) -> DatabaseConfig {
         DatabaseConfig::from_owner(self.owner_config())
+            .prepared_statements(std::env::var_os(UNPREPARED).is_none())
     }
 
     /// The owner's connection.
@@ -111,6 +116,11 @@ impl TestDatabase {
     /// The connection of the role that runs tenants' statements.
     pub async fn app_config(&self) -> Config {
         self.role_config("nexo_app").await
+    }
+
+    /// The connection of the role of identity work.
+    pub async fn auth_config(&self) -> Config {
+        self.role_config("nexo_auth").await
     }
 
     async fn as_role(&self, role: &str) -> Client {

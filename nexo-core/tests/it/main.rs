@@ -7,6 +7,7 @@ mod batch;
 mod catalog;
 mod clients;
 mod cluster;
+mod contention;
 mod dashboard;
 mod demo;
 mod imports;

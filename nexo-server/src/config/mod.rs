@@ -5,6 +5,7 @@ mod database_url;
 mod docs;
 mod http;
 mod metrics;
+mod pooler;
 mod print;
 mod redis_url;
 mod role;

@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use tracing_subscriber::EnvFilter;
 
 use super::docs::DocsArgs;
+use super::pooler::PoolerArgs;
 use super::split::SplitSettings;
 use super::tls::TlsArgs;
 use super::traffic::TrafficArgs;
@@ -120,6 +121,9 @@ pub(crate) struct Settings {
         value_parser = values::count
     )]
     pub(crate) pool_size: usize,
+
+    #[command(flatten)]
+    pub(crate) pooler: PoolerArgs,
 
     /// Name of this installation in its tokens (`iss`)
     #[arg(

@@ -25,6 +25,7 @@ fn the_effective_configuration_is_printed() {
         ("NEXO_PUBLIC_URL", "https://crm.example.com/"),
         ("REDIS_URL", "rediss://crm:s3cret@redis.example.com/1"),
         ("NEXO_RATE_LIMIT_USER", "off"),
+        ("NEXO_PREPARED_STATEMENTS", "false"),
     ];
     let text = stdout(&nexo_server(&["config", "--pool-size", "4"], &environment));
     let line = |name: &str| {
@@ -57,6 +58,10 @@ fn the_effective_configuration_is_printed() {
     );
     assert_eq!(line("NEXO_RATE_LIMIT"), pair("NEXO_RATE_LIMIT = 100/60s", "default"));
     assert_eq!(line("NEXO_RATE_LIMIT_USER"), pair("NEXO_RATE_LIMIT_USER = off", "environment"));
+    assert_eq!(
+        line("NEXO_PREPARED_STATEMENTS"),
+        pair("NEXO_PREPARED_STATEMENTS = false", "environment")
+    );
     assert_eq!(line("NEXO_MAX_IN_FLIGHT"), pair("NEXO_MAX_IN_FLIGHT = 512", "default"));
     assert!(!text.contains("s3cret"));
 }

@@ -47,6 +47,13 @@ impl TestServer {
         (Self { database, address }, counters)
     }
 
+    /// A gateway with an authentication and a CRM service behind it.
+    pub(crate) async fn split(config: HttpConfig) -> Self {
+        let database = TestDatabase::create().await;
+        let (address, _) = serve_split(&database, config, SignIn::default(), "http").await;
+        Self { database, address }
+    }
+
     /// One that sends its mail there.
     pub(crate) async fn with_mail(mail: MailConfig) -> Self {
         let database = TestDatabase::create().await;

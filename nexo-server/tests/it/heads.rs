@@ -3,7 +3,7 @@
 use crate::harness::TestServer;
 
 /// A whole request, sent as it is.
-async fn raw(server: &TestServer, request: &str) -> crate::wire::Reply {
+pub(crate) async fn raw(server: &TestServer, request: &str) -> crate::wire::Reply {
     let mut wire = server.wire().await;
     wire.send_unheeded(request).await;
     wire.reply().await

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Long enough for any answer. Whoever waits longer hangs, and the test fails.
@@ -36,6 +36,19 @@ impl Wire {
     pub(crate) async fn try_connect(address: SocketAddr) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         Ok(Self { stream, unread: Vec::new() })
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn connect_from(source: SocketAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(source).expect("the address is this machine's");
+        let stream = socket.connect(address).await.expect("the server accepts");
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        drop(self.stream.shutdown().await);
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {

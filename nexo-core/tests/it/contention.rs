@@ -1,0 +1,170 @@
+//! Those who want the same rows, and those who want others.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use nexo_core::model::{
+    Batch, BatchMode, BatchOperation, BatchOutcome, BatchResult, Client, ClientPatch, ErrorCode,
+    Id, NewClient,
+};
+use nexo_core::testing::{Tenant, TestDatabase};
+use nexo_core::tokio_postgres::Client as Session;
+use nexo_core::{AuthConfig, Database, IdempotencyKey, Result, TenantScope};
+use tokio::task::JoinHandle;
+
+struct World {
+    test: TestDatabase,
+    database: Database,
+    ada: TenantScope,
+    eve: TenantScope,
+}
+
+impl World {
+    /// With four connections, of which one account may have three.
+    async fn create() -> Self {
+        let test = TestDatabase::create().await;
+        let config = test.config().pool_size(4).acquire_timeout(Duration::from_secs(60));
+        let database = Database::open(config).await.expect("opens");
+        let authenticator = database.authenticator(AuthConfig::default()).await.expect("keys");
+        let ada = Tenant::register(&authenticator).await.scope;
+        let eve = Tenant::register(&authenticator).await.scope;
+        Self { test, database, ada, eve }
+    }
+
+    async fn client(&self, scope: &TenantScope) -> Id<Client> {
+        let new = NewClient::named("Acme");
+        self.database.repository::<Client>().create(scope, &new).await.expect("made").id
+    }
+
+    async fn client_now(&self, id: Id<Client>) -> Client {
+        self.database.repository::<Client>().get(&self.ada, id).await.expect("there")
+    }
+
+    /// Waits until as many of the server's statements wait for somebody's lock.
+    async fn until_waiting(&self, count: i64) {
+        let superuser = self.test.superuser().await;
+        let sql = "select count(*) from pg_stat_activity where usename = 'nexo_app'
+            and datname = current_database() and wait_event_type = 'Lock'";
+        loop {
+            let waiting: i64 = superuser.query_one(sql, &[]).await.expect("asked").get(0);
+            if waiting >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn noted(notes: &str) -> ClientPatch {
+    ClientPatch { notes: notes.to_owned().into(), ..ClientPatch::default() }
+}
+
+async fn lock(session: &Session, id: Id<Client>) {
+    let sql = format!("select from nexo.clients where id = '{id}' for update");
+    session.batch_execute(&sql).await.expect("locked");
+}
+
+/// F7: whatever the statements of one account wait for, the others have connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn f7_a_locked_row_holds_up_its_own_account_alone() {
+    let world = World::create().await;
+    let (locked, other) = (world.client(&world.ada).await, world.client(&world.eve).await);
+    let superuser = world.test.superuser().await;
+    superuser.batch_execute("begin").await.expect("begun");
+    lock(&superuser, locked).await;
+    let waiting: Vec<_> = (0..32)
+        .map(|number| {
+            let (database, scope) = (world.database.clone(), world.ada.clone());
+            tokio::spawn(async move {
+                let patch = noted(&number.to_string());
+                database.repository::<Client>().patch(&scope, locked, &patch, None).await
+            })
+        })
+        .collect();
+    world.until_waiting(3).await;
+    for _ in 0..20 {
+        let read = world.database.repository::<Client>().get(&world.eve, other).await;
+        assert_eq!(read.expect("served").id, other);
+    }
+    let busy = world.database.pools()[0];
+    assert!(waiting.iter().all(|patch| !patch.is_finished()), "and they still wait: {busy:?}");
+    assert_eq!((busy.most, busy.waiting), (4, 29));
+    superuser.batch_execute("commit").await.expect("released");
+    for patch in join_all(waiting).await {
+        patch.expect("no panic").expect("patched");
+    }
+    assert_eq!(world.client_now(locked).await.version, 33);
+    assert_eq!(world.database.pools()[0].waiting, 0);
+}
+
+/// Both records, one after the other, once for a key.
+fn patch_both(world: &World, ids: [Id<Client>; 2]) -> JoinHandle<Result<BatchResult<Client>>> {
+    let (database, scope) = (world.database.clone(), world.ada.clone());
+    let operation = |id| BatchOperation::Patch { id, version: None, changes: noted("both") };
+    let batch = Batch { mode: BatchMode::Atomic, operations: ids.map(operation).to_vec() };
+    let key = IdempotencyKey::new("both", &[b"both"]).expect("a good key");
+    tokio::spawn(async move {
+        let done = database.repository().once(&key).batch(&scope, &batch).await;
+        done.map(nexo_core::Once::into_inner)
+    })
+}
+
+/// Lets PostgreSQL end the server's transaction, which has the first record and waits
+/// for the second: this session has that, and takes the first.
+async fn deadlock(world: &World, session: &Session, first: Id<Client>) {
+    world.until_waiting(1).await;
+    session.batch_execute("savepoint before").await.expect("set");
+    lock(session, first).await;
+}
+
+async fn session(world: &World, second: Id<Client>) -> Session {
+    let session = world.test.superuser().await;
+    // Only the server's side looks for a circle in time.
+    session.batch_execute("set deadlock_timeout = '1min'; begin").await.expect("begun");
+    lock(&session, second).await;
+    session
+}
+
+/// F10: what was in another's way is done again, whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_a_deadlock_is_nothing_to_a_caller() {
+    let world = World::create().await;
+    let ids = [world.client(&world.ada).await, world.client(&world.ada).await];
+    let session = session(&world, ids[1]).await;
+    let batch = patch_both(&world, ids);
+    deadlock(&world, &session, ids[0]).await;
+    session.batch_execute("commit").await.expect("released");
+    let done = batch.await.expect("no panic").expect("done the second time");
+    assert!(done.results.iter().all(|result| !matches!(result, BatchOutcome::Failed { .. })));
+    for id in ids {
+        assert_eq!(world.client_now(id).await.version, 2, "and it was done once");
+    }
+    let told =
+        "select count(*) from nexo.audit_log where action = 'update' and subject = 'clients'";
+    let told: i64 = world.test.superuser().await.query_one(told, &[]).await.expect("asked").get(0);
+    assert_eq!(told, 2, "as the audit log tells");
+}
+
+/// F10: but not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_four_deadlocks_are_a_conflict() {
+    let world = World::create().await;
+    let ids = [world.client(&world.ada).await, world.client(&world.ada).await];
+    let session = session(&world, ids[1]).await;
+    let batch = patch_both(&world, ids);
+    for _ in 0..4 {
+        deadlock(&world, &session, ids[0]).await;
+        // The first is free again, the second is not.
+        session.batch_execute("rollback to before").await.expect("released");
+    }
+    let refused = batch.await.expect("no panic").expect_err("refused");
+    assert_eq!(refused.code(), ErrorCode::Conflict);
+    assert!(refused.retry_after().is_some());
+    session.batch_execute("commit").await.expect("released");
+    for id in ids {
+        assert_eq!(world.client_now(id).await.version, 1, "nothing of it is kept");
+    }
+    // And the key is free.
+    patch_both(&world, ids).await.expect("no panic").expect("done");
+    assert_eq!(world.client_now(ids[1]).await.version, 2);
+}
