@@ -145,7 +145,10 @@ impl Backend {
         };
         let sent = tokio::select! {
             sent = sending => sent,
-            () = late => Err(Unsent { request: None, cause: SendError::Timeout }),
+            () = late => {
+                fault.ran_out();
+                Err(Unsent { request: None, cause: SendError::Timeout })
+            }
         };
         match sent {
             Ok((reply, lease)) => {

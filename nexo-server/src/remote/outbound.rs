@@ -1,6 +1,7 @@
 //! The body of a request on its way to another process.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -39,12 +40,21 @@ pub(super) struct CallerFault(Arc<Known>);
 #[derive(Debug, Default)]
 struct Known {
     fault: OnceLock<ErrorCode>,
+    /// The next piece was asked for and has not come.
+    awaited: AtomicBool,
     sent: Notify,
 }
 
 impl CallerFault {
     pub(super) fn get(&self) -> Option<ErrorCode> {
         self.0.fault.get().copied()
+    }
+
+    /// The time for the request is over: whether that is for want of the body.
+    pub(super) fn ran_out(&self) {
+        if self.0.awaited.load(Ordering::Relaxed) {
+            let _ = self.0.fault.set(ErrorCode::RequestTimeout);
+        }
     }
 
     /// Waits until all of the body was handed on.
@@ -94,7 +104,9 @@ impl Streamed {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.fault.0.awaited.store(frame.is_pending(), Ordering::Relaxed);
+        let Poll::Ready(frame) = frame else {
             ready!(self.timer.as_mut().poll(cx));
             return Poll::Ready(Some(Err(self.cut(ErrorCode::RequestTimeout))));
         };

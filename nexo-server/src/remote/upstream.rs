@@ -60,7 +60,7 @@ impl Upstream {
         &self.urls
     }
 
-    pub(super) fn config(&self) -> &RemoteConfig {
+    pub(crate) fn config(&self) -> &RemoteConfig {
         &self.config
     }
 

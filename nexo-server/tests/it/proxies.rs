@@ -157,7 +157,7 @@ async fn h1_a_gateway_refuses_what_is_ambiguous() {
         let mut wire = server.wire().await;
         wire.send_unheeded(format!("{request}{hidden}")).await;
         let reply = wire.reply().await;
-        assert_eq!((reply.status, reply.body.len()), (400, 0), "{request:?}");
+        assert_eq!(reply.status, 400, "{request:?}");
         assert_eq!(wire.closed().await, b"", "{request:?}");
     }
     assert_eq!(server.rows("nexo.clients").await, 0);

@@ -121,3 +121,36 @@ async fn f5_who_falls_silent_is_given_up() {
     let reply = wire.reply().await;
     assert_eq!((reply.status, reply.problem().as_str()), (504, "timeout"));
 }
+
+/// H2: a request whose body has not come when its time is over says nothing against
+/// the service; one that has does.
+#[tokio::test]
+async fn h2_a_body_that_outlasts_the_request_is_the_callers() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = [0; 4096];
+                while stream.read(&mut read).await.is_ok_and(|count| count > 0) {}
+            });
+        }
+    });
+    let config = HttpConfig { request_timeout: 2 * SHORT, ..HttpConfig::default() };
+    for (length, status, opens) in [(9, 408, false), (1, 504, true)] {
+        let gateway = gateway(&[format!("http://{address}")], config.clone(), table()).await;
+        let upstream = gateway.app.remotes().upstream(Service::Crm).expect("a service").clone();
+        for _ in 0..upstream.config().breaker_failures {
+            let mut wire = gateway.connect().await;
+            wire.send(format!(
+                "POST /read HTTP/1.1\r\nhost: nexo.test\r\ncontent-type: application/json\r\n\
+                 content-length: {length}\r\n\r\n1"
+            ))
+            .await;
+            assert_eq!(wire.reply().await.status, status);
+        }
+        // A pause is over soon, and then a request may try.
+        let opened = upstream.backends()[0].breaker_state() != BreakerState::Closed;
+        assert_eq!(opened, opens);
+    }
+}
