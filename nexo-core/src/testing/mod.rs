@@ -11,6 +11,8 @@ mod probe;
 mod statements;
 mod tenants;
 
+use std::time::Duration;
+
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
@@ -86,9 +88,10 @@ impl TestDatabase {
         self.cluster.superuser_config(&self.name)
     }
 
-    /// Opens it as a program would.
+    /// Opens it as a program would; but a busy machine is no reason to fail.
     pub async fn open(&self) -> Database {
-        Database::open(self.config()).await.expect("the database opens")
+        let config = self.config().acquire_timeout(Duration::from_secs(60));
+        Database::open(config).await.expect("the database opens")
     }
 
     /// Opens it with an authenticator.
