@@ -101,10 +101,6 @@ impl Load {
         self.shared.not_ready.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn requests(&self) -> usize {
-        self.shared.seen.lock().unwrap().requests
-    }
-
     /// How many replies of this kind there were so far.
     pub(crate) fn count(&self, kind: &str) -> usize {
         let seen = self.shared.seen.lock().unwrap();
@@ -315,6 +311,12 @@ impl Caller {
 }
 
 impl Seen {
+    /// How many requests were not served.
+    pub(crate) fn failed(&self) -> usize {
+        let served = self.kinds.iter().filter(|(kind, _)| kind.starts_with('2'));
+        self.requests - served.map(|(_, count)| count).sum::<usize>()
+    }
+
     /// The kinds of replies in one line.
     pub(crate) fn kinds(&self) -> String {
         let kinds = self.kinds.iter().map(|(kind, count)| format!("{kind} ×{count}"));

@@ -7,15 +7,18 @@
 #![expect(clippy::unwrap_used, reason = "a fault that cannot go on has broken its promise")]
 
 mod clock;
+mod clock_steps;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/component.rs"]
 mod component;
 mod contention;
 mod crashes;
+mod gateways;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/harness.rs"]
 mod harness;
 mod load;
+mod memory;
 mod network;
 mod overload;
 #[expect(dead_code, reason = "shared with the tests of one server")]
@@ -76,11 +79,14 @@ const FAULTS: &[Fault] = faults! {
     "F8", "2 connections, 200 callers: 503 for the excess, probes answer", contention::small_pool;
     "F9", "max_connections reached: no crash loop, recovers", contention::none_left;
     "F10", "deadlocks: retried or 409", contention::deadlocks;
-    "F14", "SIGTERM under load with a second instance: no request fails", servers::rolling_restart;
+    "F14", "SIGTERM under load with a second service: no request fails", servers::rolling_restart;
+    "F14", "SIGTERM under load with a second gateway: no request fails", gateways::rolling_restart;
     "F15", "two servers, one database: one winner, jobs once", servers::races;
     "F16", "another clock than the database's: the database decides", clock::skewed;
+    "F16", "a clock that is set forth and back: timers and windows go on", clock_steps::stepped;
     "F17", "slow queries and readers: memory bounded, queries cancelled", resources::slow;
     "F22", "few descriptors, little memory: it goes on accepting", resources::exhausted;
+    "F22", "allocations fail: one request fails, others go on", memory::exhausted;
     "F23", "read-only database: writes 503, reads go on", read_only::read_only;
     "overload", "three times the capacity: admitted ones stay fast", overload::overload;
 };
