@@ -33,14 +33,18 @@ FUZZ_SECONDS ?= 30
 fuzz:
 	sh scripts/fuzz.sh $(FUZZ_SECONDS)
 
-# Each fault against the program on a PostgreSQL of its own; FAULTS="F1 F9" for some of
-# them. Afterwards, with SOAK, two faults in turn for that long (90s, 3m, 1h).
+# Each fault against the program on a PostgreSQL of its own, and afterwards a soak: two
+# faults each every 20 s under a mixed load. FAULTS="F1 F9" for some of them and no soak,
+# SOAK=1h for a longer one, SOAK=off for none; `make soak` for the soak alone.
 FAULTS ?=
-SOAK ?=
-.PHONY: chaos
+SOAK ?= $(if $(FAULTS),off,3m)
+.PHONY: chaos soak
 chaos: postgresql
-	$(CARGO) test -p nexo-server --test chaos -- run $(FAULTS)
-	$(if $(SOAK),$(CARGO) test -p nexo-server --test chaos -- soak $(SOAK))
+	$(CARGO) test -p nexo-server --test chaos -- run $(if $(filter-out off,$(SOAK)),--soak $(SOAK)) $(FAULTS)
+
+soak: SOAK := $(if $(filter-out off,$(SOAK)),$(SOAK),3m)
+soak: postgresql
+	$(CARGO) test -p nexo-server --test chaos -- soak $(SOAK)
 
 # Only the server's binaries are needed: NEXO runs them itself.
 .PHONY: postgresql

@@ -33,6 +33,7 @@ mod token;
 mod totp;
 mod user_data;
 mod verifier;
+mod workers;
 
 pub use authenticator::Authenticator;
 pub use config::AuthConfig;

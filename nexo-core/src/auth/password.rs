@@ -14,6 +14,7 @@ use zxcvbn::{Score, zxcvbn};
 
 use super::config::AuthConfig;
 use super::secret::random;
+use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, FieldCode, FieldError};
 
@@ -29,13 +30,15 @@ const NEW_PASSWORDS: usize = 16;
 
 /// Hashes passwords with argon2id: 19 MiB, 2 passes, 1 lane (OWASP).
 ///
-/// Hashing runs on blocking threads, a few at a time, with a bounded queue: a
+/// Hashing runs on threads of its own, a few at a time, with a bounded queue: a
 /// flood of log-ins can neither exhaust memory nor starve the runtime.
 #[derive(Clone)]
 pub(super) struct Passwords(Arc<Inner>);
 
 struct Inner {
     argon2: Argon2<'static>,
+    /// A thread for each who hashes, and one for who judges.
+    workers: Workers,
     /// Whoever is in: hashing or waiting.
     places: Arc<Semaphore>,
     /// Whoever is hashing.
@@ -81,6 +84,7 @@ impl Passwords {
         let mut inner = Inner {
             nobody: String::new(),
             argon2,
+            workers: Workers::start(turns + 1).map_err(failed)?,
             most: (turns + config.hash_queue, turns),
             refused: AtomicU64::new(0),
             places: Arc::new(Semaphore::new(turns + config.hash_queue)),
@@ -117,13 +121,11 @@ impl Passwords {
         let password = normalize(field, password).map_err(refused)?;
         let _queued = self.0.judging.clone().try_acquire_owned().map_err(|_| self.0.busy())?;
         let judge = self.0.judges.clone().acquire_owned().await.map_err(|_| self.0.busy())?;
-        let password = tokio::task::spawn_blocking(move || {
+        let judging = self.0.workers.run(move || {
             let _held = judge;
             check_strength(field, &password, &context).map(|()| password)
-        })
-        .await
-        .map_err(failed)?
-        .map_err(refused)?;
+        });
+        let password = judging.await.ok_or_else(panicked)?.map_err(refused)?;
         let place = self.reserve()?;
         self.work(place, move |inner| inner.hash(&password)).await
     }
@@ -156,7 +158,12 @@ impl Passwords {
         self.work(place, move |inner| {
             let hash = stored.as_deref().unwrap_or(&inner.nobody);
             let parsed = PasswordHash::new(hash).map_err(failed)?;
-            let same = inner.argon2.verify_password(password.as_bytes(), &parsed).is_ok();
+            let same = match inner.argon2.verify_password(password.as_bytes(), &parsed) {
+                Ok(()) => true,
+                // Which says nothing about the password.
+                Err(argon2::password_hash::Error::OutOfMemory) => return Err(inner.no_memory()),
+                Err(_) => false,
+            };
             let matches = same && stored.is_some();
             let rehashed = if matches && inner.is_outdated(&parsed) {
                 Some(inner.hash(&password)?)
@@ -175,12 +182,12 @@ impl Passwords {
     ) -> Result<R> {
         let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| self.0.busy())?;
         let inner = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || {
+        let done = self.0.workers.run(move || {
             // Held until the hashing is over, also when nobody waits for it any more.
             let _held = (place, turn);
             job(&inner)
         });
-        done.await.map_err(failed)?
+        done.await.ok_or_else(panicked)?
     }
 }
 
@@ -194,9 +201,17 @@ impl Inner {
             .retry_in(std::time::Duration::from_secs(1))
     }
 
+    /// The system gives no memory now, and may later.
+    fn no_memory(&self) -> Error {
+        self.busy().because(argon2::password_hash::Error::OutOfMemory)
+    }
+
     fn hash(&self, password: &str) -> Result<String> {
-        let hash = self.argon2.hash_password(password.as_bytes()).map_err(failed)?;
-        Ok(hash.to_string())
+        match self.argon2.hash_password(password.as_bytes()) {
+            Ok(hash) => Ok(hash.to_string()),
+            Err(argon2::password_hash::Error::OutOfMemory) => Err(self.no_memory()),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     fn is_outdated(&self, stored: &PasswordHash) -> bool {
@@ -211,6 +226,10 @@ impl Inner {
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorCode::Internal, "the password could not be handled").because(error)
+}
+
+fn panicked() -> Error {
+    failed(std::io::Error::other("its thread panicked"))
 }
 
 /// The same password typed on another keyboard is the same password. The

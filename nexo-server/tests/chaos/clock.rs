@@ -83,7 +83,7 @@ pub(crate) async fn skewed(world: &mut World) -> Row {
 
 /// What is loaded before the program. The program `faketime` would stand between it and
 /// its signals.
-fn library(faketime: &Path) -> String {
+pub(crate) fn library(faketime: &Path) -> String {
     let shown = std::process::Command::new(faketime)
         .args(["-f", "+0s", "sh", "-c", "echo $LD_PRELOAD"])
         .output()

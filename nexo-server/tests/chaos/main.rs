@@ -2,20 +2,27 @@
 //! under load, and what it promised about each.
 //!
 //! `make chaos` runs it. Alone among the tests it does nothing under `cargo test`,
-//! because it takes minutes: `chaos run [fault …]` does all or some of it, and
-//! `chaos soak 3m` goes on with some faults for a time.
+//! because it takes minutes: `chaos run [--soak 3m] [fault …]` does all or some of it,
+//! and `chaos soak 3m` only goes on with some faults for a time, as `--soak` does
+//! afterwards.
 #![expect(clippy::unwrap_used, reason = "a fault that cannot go on has broken its promise")]
 
+mod caller;
 mod clock;
+mod clock_steps;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/component.rs"]
 mod component;
 mod contention;
 mod crashes;
+mod deadlocks;
+mod gateways;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/harness.rs"]
 mod harness;
 mod load;
+mod memory;
+mod mixed;
 mod network;
 mod overload;
 #[expect(dead_code, reason = "shared with the tests of one server")]
@@ -72,15 +79,18 @@ const FAULTS: &[Fault] = faults! {
     "F3", "backends terminated: only their requests fail", crashes::terminated;
     "F4", "connections reset: as F3", network::reset;
     "F5", "black hole: refused in time, nothing exhausted after", network::black_hole;
-    "F7", "a locked row: 409 or 503, others unaffected", contention::locked_row;
+    "F7", "a row that 32 callers wait for: 409 or 503, other accounts unaffected", contention::locked_row;
     "F8", "2 connections, 200 callers: 503 for the excess, probes answer", contention::small_pool;
     "F9", "max_connections reached: no crash loop, recovers", contention::none_left;
-    "F10", "deadlocks: retried or 409", contention::deadlocks;
-    "F14", "SIGTERM under load with a second instance: no request fails", servers::rolling_restart;
+    "F10", "deadlocks and serialization failures: retried 3 times, else 409", deadlocks::retried;
+    "F14", "SIGTERM under load with a second service: no request fails", servers::rolling_restart;
+    "F14", "SIGTERM under load with a second gateway: no request fails", gateways::rolling_restart;
     "F15", "two servers, one database: one winner, jobs once", servers::races;
     "F16", "another clock than the database's: the database decides", clock::skewed;
+    "F16", "a clock that is set forth and back: timers and windows go on", clock_steps::stepped;
     "F17", "slow queries and readers: memory bounded, queries cancelled", resources::slow;
     "F22", "few descriptors, little memory: it goes on accepting", resources::exhausted;
+    "F22", "allocations fail: one request fails, others go on", memory::exhausted;
     "F23", "read-only database: writes 503, reads go on", read_only::read_only;
     "overload", "three times the capacity: admitted ones stay fast", overload::overload;
 };
@@ -92,13 +102,14 @@ async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {
-        ["run", wanted @ ..] => run(wanted).await,
+        ["run", "--soak", time, wanted @ ..] => match duration(time) {
+            Some(time) => run(wanted, Some(time)).await,
+            None => wrong(time),
+        },
+        ["run", wanted @ ..] => run(wanted, None).await,
         ["soak", time] => match duration(time) {
             Some(time) => soak(time).await,
-            None => {
-                eprintln!("chaos: expected a time such as 90s, 3m or 1h, and not {time}");
-                ExitCode::from(2)
-            }
+            None => wrong(time),
         },
         _ => {
             println!("chaos: not run, since it takes minutes: make chaos");
@@ -107,7 +118,12 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(wanted: &[&str]) -> ExitCode {
+fn wrong(time: &str) -> ExitCode {
+    eprintln!("chaos: expected a time such as 90s, 3m or 1h, and not {time}");
+    ExitCode::from(2)
+}
+
+async fn run(wanted: &[&str], then_soak: Option<Duration>) -> ExitCode {
     let known = |name: &&&str| FAULTS.iter().any(|fault| fault.name == **name);
     if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
         eprintln!("chaos: there is no fault {unknown}");
@@ -126,17 +142,27 @@ async fn run(wanted: &[&str]) -> ExitCode {
         world.heal().await;
     }
     world.stop().await;
+    if let Some(time) = then_soak {
+        soak_into(&mut report, time).await;
+    }
     report.print()
 }
 
 async fn soak(time: Duration) -> ExitCode {
-    let mut world = World::start().await;
     let mut report = Report::default();
+    soak_into(&mut report, time).await;
+    report.print()
+}
+
+/// On a database and with a server that are new.
+async fn soak_into(report: &mut Report, time: Duration) {
+    let promise = "F3 and F4 each every 20 s under a mixed load: all holds, and nothing grows";
+    eprintln!("== F24: {promise}");
+    let mut world = World::start().await;
     let done = AssertUnwindSafe(soak::soak(&mut world, time)).catch_unwind().await;
     let row = done.unwrap_or_else(|panic| Row::panicked(&*panic));
-    report.add("soak", "F3 and F4 in turn every 20 s: nothing grows", row);
+    report.add("F24", promise, row);
     world.stop().await;
-    report.print()
 }
 
 fn duration(text: &str) -> Option<Duration> {

@@ -83,7 +83,8 @@ impl Report {
     pub(crate) fn print(self) -> ExitCode {
         println!("\n| fault | promise | requests | acknowledged | lost | doubled | outcome |");
         println!("|---|---|--:|--:|--:|--:|---|");
-        let mut broken = 0;
+        let (mut broken, mut skipped) = (0, 0);
+        let mut all = Row::default();
         for (name, promise, row) in &self.rows {
             let outcome = match &row.skipped {
                 _ if !row.broken.is_empty() => "BROKEN",
@@ -91,11 +92,21 @@ impl Report {
                 None => "held",
             };
             broken += usize::from(outcome == "BROKEN");
+            skipped += usize::from(outcome == "skipped");
+            all.requests += row.requests;
+            all.acknowledged += row.acknowledged;
+            all.lost += row.lost;
+            all.doubled += row.doubled;
             println!(
                 "| {name} | {promise} | {} | {} | {} | {} | {outcome} |",
                 row.requests, row.acknowledged, row.lost, row.doubled
             );
         }
+        let held = self.rows.len() - broken - skipped;
+        println!(
+            "| all | requests answered or refused; acknowledged writes, all looked for | {} | {} | {} | {} | {held} held |",
+            all.requests, all.acknowledged, all.lost, all.doubled
+        );
         for (name, _, row) in &self.rows {
             let notes = row.skipped.iter().map(|why| format!("skipped: {why}"));
             let notes = notes.chain(row.figures.iter().cloned());
@@ -104,7 +115,9 @@ impl Report {
             }
         }
         let (all, seconds) = (self.rows.len(), self.started.elapsed().as_secs());
-        println!("\n{} of {all} promises held, in {seconds} s", all - broken);
+        println!(
+            "\n{held} of {all} promises held, {broken} broken, {skipped} skipped, in {seconds} s"
+        );
         if broken > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }

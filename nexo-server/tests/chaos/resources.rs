@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::harness::{Call, User, until_ready};
 use crate::load::Load;
-use crate::process::{deadline, eventually, is_alive, pause};
+use crate::process::{deadline, is_alive, pause};
 use crate::program::Program;
 use crate::report::Row;
 use crate::servers::within_shell;
@@ -163,9 +163,4 @@ pub(crate) fn memory(pid: u32) -> usize {
 /// How many descriptors a process has open.
 pub(crate) fn open_files(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
-
-/// Waits until a process has at most this many descriptors open.
-pub(crate) async fn back_to(pid: u32, files: usize) {
-    eventually("descriptors are closed", || open_files(pid) <= files).await;
 }

@@ -133,6 +133,12 @@ impl World {
         Load::start(self.program.address, users, callers, REQUEST)
     }
 
+    /// The same, and they do whatever else users do.
+    pub(crate) async fn mixed_load(&mut self, callers: usize) -> Load {
+        let users = [self.user().await, self.user().await];
+        Load::mixed(self.program.address, users, callers, REQUEST)
+    }
+
     /// Waits until writes are acknowledged again, ends the load and looks for all that
     /// it was promised.
     pub(crate) async fn settle(&self, load: Load) -> Row {
