@@ -11,14 +11,15 @@ use super::components::Components;
 use super::schemas::Schemas;
 use super::{errors, headers};
 use crate::respond::Success;
-use crate::routes::{Access, Content, Operation, Parameter, Route, Tag, table};
+use crate::routes::{Access, Body, Content, Operation, Parameter, Route, Tag, table};
 
 const ABOUT: &str = "\
 The interface of a NEXO server. JSON is `snake_case`, times are RFC 3339 in UTC, amounts are decimal \
 strings. Unknown fields and parameters are refused; answers may get further fields.
 
 Every error is a problem document (RFC 9457) with a stable `code`. `GET` routes answer `HEAD` too, and \
-every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`.
+every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`. \
+Browsers of the origins that the server lets in get the `Access-Control-*` headers too.
 
 Records have two addresses, `/api/crm/…` and the short `/api/…`, which answer the same.";
 
@@ -44,7 +45,6 @@ fn describe(table: &[Route]) -> Value {
         path[route.method().as_str().to_lowercase()] = told;
     }
     schemas.reply(|generator| generator.subschema_for::<Problem>());
-    let (parameters, responses) = components.finish();
     let mut document = json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -59,9 +59,7 @@ fn describe(table: &[Route]) -> Value {
         "tags": tags.into_iter().map(tag).collect::<Value>(),
         "paths": paths,
         "components": {
-            "parameters": parameters,
             "headers": headers::of_answers(),
-            "responses": responses,
             "securitySchemes": {
                 "accessToken": {
                     "type": "http",
@@ -77,8 +75,11 @@ fn describe(table: &[Route]) -> Value {
                 },
             },
         },
-        "x-error-codes": errors::catalogue(),
+        "x-error-codes": errors::catalogue(&mut components),
     });
+    for (kind, all) in components.finish() {
+        document["components"][kind] = all;
+    }
     let schemas = schemas.finish(&mut document);
     document["components"]["schemas"] = Value::Object(schemas);
     document
@@ -199,8 +200,8 @@ fn responses(
 ) -> BTreeMap<String, Value> {
     let mut names = Vec::new();
     let mut content = json!({});
-    if let Content::Json(schema) | Content::JsonOrFile(schema, _) = operation.content {
-        content["application/json"] = json!({ "schema": schemas.reply(schema) });
+    if let Content::Json(body) | Content::JsonOrFile(body, _) = operation.content {
+        content["application/json"] = json_body(body, schemas, components);
     }
     if let Content::File(types) | Content::JsonOrFile(_, types) = operation.content {
         for kind in types {
@@ -237,10 +238,12 @@ fn responses(
     }
     let problems = errors::responses(route, operation, components);
     all.extend(problems.into_iter().map(|(status, problem)| (status.to_string(), problem)));
-    if let (true, Content::Json(schema)) = (operation.answers_when_unavailable, operation.content) {
+    if let (true, Content::Json(body)) = (operation.answers_when_unavailable, operation.content) {
         // The gateway's own 503 is a problem all the same.
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        let same = json!({ "schema": schemas.reply(schema) });
+        let mut example = (body.example)();
+        example["status"] = json!("unreachable");
+        let same = json!({ "schema": schemas.reply(body.schema), "example": example });
         let unavailable = json!({
             "description": "It is not available: the body tells what is the matter.",
             "headers": headers::references(&[]),
@@ -249,4 +252,11 @@ fn responses(
         all.insert(StatusCode::SERVICE_UNAVAILABLE.as_u16().to_string(), unavailable);
     }
     all
+}
+
+fn json_body(body: Body, schemas: &mut Schemas, components: &mut Components) -> Value {
+    json!({
+        "schema": schemas.reply(body.schema),
+        "examples": components.example(&(body.name)(), (body.example)()),
+    })
 }

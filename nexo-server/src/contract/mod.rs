@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::HeaderValue;
 
-pub(crate) use schemas::{any_object, page_of};
+pub(crate) use schemas::{object, page_of};
 
 /// The media types of lists as files.
 pub(crate) const SHEETS: &[&str] =

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::html::{Html, slug};
 use super::schema::kind;
+use crate::contract::headers::ALWAYS;
 
 /// An operation and where it is.
 #[derive(Debug)]
@@ -123,15 +124,24 @@ fn responses(html: &mut Html, document: &Value, operation: &Value) {
             }
         }
         html.raw("</td><td>");
-        let own = |name: &&String| !name.starts_with("RateLimit") && *name != "X-Request-Id";
-        let headers = response["headers"].as_object().into_iter().flatten().map(|(name, _)| name);
-        for (at, name) in headers.filter(own).enumerate() {
+        let own = |name: &&str| !ALWAYS.contains(name);
+        let headers = response["headers"].as_object().into_iter().flatten();
+        for (at, name) in headers.map(|(name, _)| name.as_str()).filter(own).enumerate() {
             html.raw(if at > 0 { ", " } else { "" }).raw("<code>").text(name).raw("</code>");
         }
         html.raw("</td></tr>");
     }
     html.raw("</tbody></table></div><p>Each with <code>X-Request-Id</code>, and with ");
-    html.raw("<code>RateLimit-*</code> where there is a limit.</p></details>");
+    html.raw("<code>RateLimit-*</code> where there is a limit.</p>");
+    let good = operation["responses"].as_object().into_iter().flatten();
+    for (status, response) in good.filter(|(status, _)| status.starts_with('2')) {
+        let examples = response["content"]["application/json"]["examples"].as_object();
+        for example in examples.into_iter().flatten().map(|(_, it)| resolve(document, it)) {
+            html.raw("<p>With ").text(status).raw(", for example:</p><pre><code>");
+            html.text(&format!("{:#}", example["value"])).raw("</code></pre>");
+        }
+    }
+    html.raw("</details>");
 }
 
 fn curl(html: &mut Html, told: &Told<'_>) {
