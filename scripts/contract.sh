@@ -52,7 +52,7 @@ cd "$work"
 "$venv/bin/schemathesis" --config-file "$config" run "$url/openapi.json" \
     --header "Authorization: Bearer $token" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection \
-    --phases examples,coverage,fuzzing \
+    --phases examples,coverage,fuzzing,stateful \
     --max-examples "$examples" \
     --workers 2 \
     --generation-database none \

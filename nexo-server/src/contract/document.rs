@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::schemas::Schemas;
-use super::{errors, headers};
+use super::{errors, headers, links};
 use crate::respond::Success;
 use crate::routes::{Access, Body, Content, Operation, Parameter, Route, Tag, table};
 
@@ -19,7 +19,9 @@ strings. Unknown fields and parameters are refused; answers may get further fiel
 
 Every error is a problem document (RFC 9457) with a stable `code`. `GET` routes answer `HEAD` too, and \
 every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`. \
-Browsers of the origins that the server lets in get the `Access-Control-*` headers too.
+Browsers of the origins that the server lets in get the `Access-Control-*` headers too. What is no \
+HTTP at all is answered a bare 400, and a head of more than 64 KiB a bare 414 or 431, without a \
+problem and without these headers; then the connection ends.
 
 Records have two addresses, `/api/crm/…` and the short `/api/…`, which answer the same.";
 
@@ -40,10 +42,12 @@ fn describe(table: &[Route]) -> Value {
         if !tags.contains(&operation.tag) {
             tags.push(operation.tag);
         }
-        let told = describe_route(route, operation, &mut schemas, &mut components);
+        let told = describe_route(route, operation, table, &mut schemas, &mut components);
         let path = paths.entry(route.path()).or_insert_with(|| json!({}));
         path[route.method().as_str().to_lowercase()] = told;
     }
+    // What one comes for stands first.
+    tags.sort_by_key(|tag| matches!(tag, Tag::Server | Tag::Docs));
     schemas.reply(|generator| generator.subschema_for::<Problem>());
     let mut document = json!({
         "openapi": "3.1.0",
@@ -75,7 +79,7 @@ fn describe(table: &[Route]) -> Value {
                 },
             },
         },
-        "x-error-codes": errors::catalogue(&mut components),
+        "x-error-codes": errors::catalogue(),
     });
     for (kind, all) in components.finish() {
         document["components"][kind] = all;
@@ -93,21 +97,21 @@ fn tag(tag: Tag) -> Value {
 fn describe_route(
     route: &Route,
     operation: &Operation,
+    table: &[Route],
     schemas: &mut Schemas,
     components: &mut Components,
 ) -> Value {
-    let (mut id, mut summary) = (operation.id.to_string(), operation.summary.to_string());
+    let mut summary = operation.summary.to_string();
     if operation.is_short {
-        id.push_str("Short");
         summary.push_str(" (short path)");
     }
     let mut told = json!({
-        "operationId": id,
+        "operationId": operation_id(operation),
         "summary": summary,
         "description": description(operation),
         "tags": [operation.tag.words().0],
         "parameters": parameters(route, operation, components),
-        "responses": responses(route, operation, schemas, components),
+        "responses": responses(route, operation, table, schemas, components),
         "security": match (route.access(), operation.sessions_only) {
             (Access::Public, _) => json!([]),
             (Access::Tenant, true) => json!([{ "accessToken": [] }]),
@@ -124,6 +128,12 @@ fn describe_route(
         told["x-same-as"] = json!(operation.id);
     }
     told
+}
+
+/// What the operation is called: it has another name under each path.
+pub(super) fn operation_id(operation: &Operation) -> String {
+    let suffix = if operation.is_short { "Short" } else { "" };
+    format!("{}{suffix}", operation.id)
 }
 
 fn description(operation: &Operation) -> String {
@@ -195,6 +205,7 @@ fn body(route: &Route, operation: &Operation, schemas: &mut Schemas) -> Option<V
 fn responses(
     route: &Route,
     operation: &Operation,
+    table: &[Route],
     schemas: &mut Schemas,
     components: &mut Components,
 ) -> BTreeMap<String, Value> {
@@ -226,6 +237,9 @@ fn responses(
     });
     if !matches!(operation.content, Content::Empty) {
         good["content"] = content;
+    }
+    if operation.is_located {
+        good["links"] = json!(links::of(route, table));
     }
     let mut all = BTreeMap::from([(operation.answer.status().as_u16().to_string(), good)]);
     if operation.may_be_unmodified {

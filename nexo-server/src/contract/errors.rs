@@ -105,7 +105,7 @@ fn problem(status: u16, codes: &[ErrorCode], components: &mut Components) -> Val
     };
     let mut examples = Map::new();
     for code in codes {
-        examples.append(&mut example(*code, components));
+        examples.append(&mut components.example(code.as_str(), example(*code)));
     }
     json!({
         "description": told.join("; "),
@@ -122,7 +122,7 @@ fn problem(status: u16, codes: &[ErrorCode], components: &mut Components) -> Val
 }
 
 /// A problem of that code.
-fn example(code: ErrorCode, components: &mut Components) -> Map<String, Value> {
+fn example(code: ErrorCode) -> Value {
     let mut failure = Failure::of(code);
     if code == E::ValidationFailed {
         let fields = vec![FieldError::new("name", FieldCode::Required, "must not be empty")];
@@ -130,21 +130,19 @@ fn example(code: ErrorCode, components: &mut Components) -> Map<String, Value> {
     }
     let request_id = uuid::Uuid::from_u128(0x019c_1363_49c0_7000_8000_0000_0000_00ff).to_string();
     let at = Timestamp::constant(1_769_851_800, 0);
-    let body = respond::problem_body(&failure, "/api/clients", &request_id, at);
-    components.example(code.as_str(), json!(body))
+    json!(respond::problem_body(&failure, "/api/clients", &request_id, at))
 }
 
 /// Every code with its status and meaning.
-pub(super) fn catalogue(components: &mut Components) -> Value {
+pub(super) fn catalogue() -> Value {
     let each = |code: &ErrorCode| {
         let (status, title, detail) = meaning(*code);
-        let examples = example(*code, components);
         json!({
             "code": code,
             "status": status.as_u16(),
             "title": title,
             "detail": detail,
-            "examples": examples,
+            "example": example(*code),
         })
     };
     ErrorCode::ALL.iter().map(each).collect()

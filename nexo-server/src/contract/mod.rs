@@ -5,6 +5,7 @@ mod components;
 mod document;
 mod errors;
 mod headers;
+mod links;
 mod page;
 pub(crate) mod query;
 mod schemas;

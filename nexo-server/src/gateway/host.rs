@@ -12,9 +12,16 @@ use crate::failure::{Failure, Outcome};
 pub(super) fn check(parts: &Parts) -> Outcome<()> {
     if parts.version >= Version::HTTP_2 {
         // There it is the target's authority (RFC 9113, 8.3.1).
-        return match (parts.uri.authority(), parts.headers.get(HOST)) {
-            (None, _) => Err(refused("the request names no authority")),
-            (Some(authority), Some(host)) if authority.as_str().as_bytes() != host.as_bytes() => {
+        let Some(authority) = parts.uri.authority().map(Authority::as_str) else {
+            return Err(refused("the request names no authority"));
+        };
+        if authority.contains('@') {
+            return Err(refused("the request's authority is malformed"));
+        }
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        return match (hosts.next(), hosts.next()) {
+            (_, Some(_)) => Err(refused("there is more than one Host header")),
+            (Some(host), None) if host.as_bytes() != authority.as_bytes() => {
                 Err(refused("the Host header and the request's authority differ"))
             }
             _ => Ok(()),
@@ -74,5 +81,17 @@ mod tests {
             assert!(!verdict("/", v11, &[malformed]), "{malformed:?}");
         }
         assert!(!verdict("http://nexo.test/", v11, &["other.test"]));
+    }
+
+    #[test]
+    fn one_authority_and_no_other_host() {
+        let v2 = Version::HTTP_2;
+        assert!(verdict("http://nexo.test/", v2, &[]));
+        assert!(verdict("http://nexo.test/", v2, &["nexo.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["other.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["nexo.test", "other.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["nexo.test", "nexo.test"]));
+        assert!(!verdict("http://ada@nexo.test/", v2, &[]));
+        assert!(!verdict("/", v2, &["nexo.test"]));
     }
 }

@@ -97,7 +97,10 @@ impl Connections {
                 let _held = (seat, open);
                 // Strangers get no HTTP/2, and so none of what can be done with it.
                 let is_http2 = tokio::select! {
-                    found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => found,
+                    found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => {
+                        let Some(found) = found else { return };
+                        found
+                    }
                     _ = closing.wait_for(|closing| *closing), if is_trusted => return,
                     else => false,
                 };

@@ -99,7 +99,7 @@ fn body(html: &mut Html, operation: &Value) {
     }
     html.raw("</p>");
     if let Some(example) = content.values().find_map(|body| body.get("example")) {
-        html.raw("<pre><code>").text(&format!("{example:#}")).raw("</code></pre>");
+        html.raw("<pre tabindex=\"0\"><code>").text(&format!("{example:#}")).raw("</code></pre>");
     }
     html.raw("</details>");
 }
@@ -137,7 +137,7 @@ fn responses(html: &mut Html, document: &Value, operation: &Value) {
     for (status, response) in good.filter(|(status, _)| status.starts_with('2')) {
         let examples = response["content"]["application/json"]["examples"].as_object();
         for example in examples.into_iter().flatten().map(|(_, it)| resolve(document, it)) {
-            html.raw("<p>With ").text(status).raw(", for example:</p><pre><code>");
+            html.raw("<p>With ").text(status).raw(", for example:</p><pre tabindex=\"0\"><code>");
             html.text(&format!("{:#}", example["value"])).raw("</code></pre>");
         }
     }
@@ -163,6 +163,7 @@ fn curl(html: &mut Html, told: &Told<'_>) {
             None => call.push_str(" \\\n  --data-binary @file.csv"),
         }
     }
-    html.raw("<details><summary><h4>With curl</h4></summary><pre><code>").text(&call);
+    html.raw("<details><summary><h4>With curl</h4></summary><pre tabindex=\"0\"><code>")
+        .text(&call);
     html.raw("</code></pre></details>");
 }

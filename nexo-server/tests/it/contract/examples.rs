@@ -1,6 +1,6 @@
 //! Examples of what is answered: everywhere, and as it is answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nexo_core::model::{ErrorCode, Problem};
 use nexo_server::routes::table;
@@ -54,11 +54,9 @@ async fn every_code_has_an_example() {
     let document = Document::read().await;
     let mut seen = BTreeSet::new();
     for listed in document.0["x-error-codes"].as_array().unwrap() {
-        let examples = examples(&document, listed);
-        assert_eq!(examples.len(), 1, "{listed}");
-        let (name, example) = examples[0];
+        let (name, example) = (listed["code"].as_str().unwrap(), &listed["example"]);
         let problem: Problem = serde_json::from_value(example.clone()).unwrap();
-        assert_eq!((name, problem.code.as_str()), (problem.code.as_str(), name));
+        assert_eq!(problem.code.as_str(), name);
         assert_eq!((&listed["code"], &listed["status"]), (&example["code"], &example["status"]));
         assert_eq!(problem.r#type, format!("urn:nexo:error:{name}"));
         // What the server says is what the type says, and nothing more.
@@ -72,6 +70,7 @@ async fn every_code_has_an_example() {
             let response = document.resolve(response);
             let Some(codes) = response.get("x-codes") else { continue };
             let shown = examples(&document, &response["content"]["application/problem+json"]);
+            assert!(shown.iter().all(|(name, example)| example["code"] == *name));
             let shown: BTreeSet<_> = shown.into_iter().map(|(name, _)| name).collect();
             let codes: BTreeSet<_> =
                 codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
@@ -114,4 +113,31 @@ async fn p8_no_example_looks_like_a_secret() {
         assert_none("", &example["value"], &mut told);
     }
     assert!(told > 10, "{told}");
+}
+
+/// A link leads to an operation, and the value that it takes along is there.
+#[tokio::test]
+async fn links_lead_to_operations_that_take_what_was_created() {
+    let document = Document::read().await;
+    let operations: BTreeMap<_, _> = document
+        .operations()
+        .map(|(_, path, operation)| (operation["operationId"].as_str().unwrap(), path))
+        .collect();
+    let mut told = 0;
+    for (method, path, operation) in document.operations() {
+        let created = &operation["responses"]["201"];
+        let is_located = created["headers"].get("Location").is_some();
+        assert_eq!(created.get("links").is_some(), is_located, "{method} {path}");
+        for link in created["links"].as_object().into_iter().flatten().map(|(_, link)| link) {
+            let to = &operations[link["operationId"].as_str().unwrap()];
+            assert!(to.starts_with(&format!("{path}/{{id}}")), "{path} leads to {to}");
+            let pointer = link["parameters"]["id"].as_str().unwrap();
+            let pointer = pointer.strip_prefix("$response.body#").unwrap();
+            for (_, example) in examples(&document, &created["content"]["application/json"]) {
+                assert!(example.pointer(pointer).is_some_and(Value::is_string), "{path}");
+            }
+            told += 1;
+        }
+    }
+    assert!(told > 100, "{told}");
 }
