@@ -46,8 +46,12 @@ fn describe(table: &[Route]) -> Value {
         let path = paths.entry(route.path()).or_insert_with(|| json!({}));
         path[route.method().as_str().to_lowercase()] = told;
     }
-    // What one comes for stands first.
-    tags.sort_by_key(|tag| matches!(tag, Tag::Server | Tag::Docs));
+    // What one comes for stands first, and how to get in before it.
+    tags.sort_by_key(|tag| match tag {
+        Tag::Authentication => 0,
+        Tag::Server | Tag::Docs => 2,
+        _ => 1,
+    });
     schemas.reply(|generator| generator.subschema_for::<Problem>());
     let mut document = json!({
         "openapi": "3.1.0",

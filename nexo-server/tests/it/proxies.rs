@@ -51,14 +51,15 @@ impl Proxy {
         }
     }
 
-    async fn haproxy(server: SocketAddr) -> Option<Self> {
+    /// One that speaks this protocol with the server.
+    async fn haproxy(server: SocketAddr, protocol: &str) -> Option<Self> {
         let program = installed("haproxy")?;
         let configure = |address: SocketAddr, _: &Path| {
             format!(
                 "defaults\n mode http\n timeout connect 5s\n timeout client 20s\n \
                  timeout server 20s\n option forwardfor\n http-reuse always\n\
                  frontend callers\n bind {address}\n default_backend nexo\n\
-                 backend nexo\n server one {server}\n"
+                 backend nexo\n server one {server} proto {protocol}\n"
             )
         };
         let command = |file: &Path, _: &Path| {
@@ -164,7 +165,15 @@ async fn h1_nothing_is_smuggled_through(proxy: &Proxy, server: &TestServer) {
 #[tokio::test]
 async fn h1_behind_haproxy() {
     let server = server().await;
-    let Some(proxy) = Proxy::haproxy(server.address).await else { return };
+    let Some(proxy) = Proxy::haproxy(server.address, "h1").await else { return };
+    h1_nothing_is_smuggled_through(&proxy, &server).await;
+    works_through(&proxy).await;
+}
+
+#[tokio::test]
+async fn h1_behind_haproxy_over_http2() {
+    let server = server().await;
+    let Some(proxy) = Proxy::haproxy(server.address, "h2").await else { return };
     h1_nothing_is_smuggled_through(&proxy, &server).await;
     works_through(&proxy).await;
 }

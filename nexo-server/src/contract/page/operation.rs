@@ -39,7 +39,10 @@ pub(super) fn operation(html: &mut Html, document: &Value, told: &Told<'_>) {
         html.raw(" or <code>").text(short).raw("</code>");
     }
     html.raw("</p>");
-    html.prose(told.operation["description"].as_str().unwrap_or_default());
+    let description = told.operation["description"].as_str().unwrap_or_default();
+    if description.strip_suffix('.') != Some(told.summary()) {
+        html.prose(description);
+    }
     html.raw("<p>").raw(callers(told.operation)).raw(" Called <code>");
     html.text(told.operation["operationId"].as_str().unwrap_or_default());
     html.raw("</code>.</p>");

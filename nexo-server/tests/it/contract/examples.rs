@@ -20,7 +20,7 @@ fn examples<'a>(document: &'a Document, body: &'a Value) -> Vec<(&'a str, &'a Va
 #[tokio::test]
 async fn every_json_answer_has_examples_that_fit_its_schema() {
     let document = Document::read().await;
-    let (mut good, mut refused) = (0, 0);
+    let (mut good, mut refused, mut seen) = (0, 0, BTreeSet::new());
     for route in table() {
         let operation = document.operation(&route);
         for (status, response) in operation["responses"].as_object().unwrap() {
@@ -36,13 +36,17 @@ async fn every_json_answer_has_examples_that_fit_its_schema() {
                     continue;
                 }
                 assert!(!examples.is_empty(), "{at}: there is no example");
+                *(if status.starts_with('2') { &mut good } else { &mut refused }) += 1;
+                // Problems, and what is answered under two paths, are looked at once.
+                if !seen.insert(body.to_string()) {
+                    continue;
+                }
                 let validator = document.validator(&body["schema"]);
                 for (name, example) in examples {
                     if let Some(error) = validator.iter_errors(example).next() {
                         panic!("{at}: {name}: {error} at {}", error.instance_path());
                     }
                 }
-                *(if status.starts_with('2') { &mut good } else { &mut refused }) += 1;
             }
         }
     }

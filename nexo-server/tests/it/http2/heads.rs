@@ -44,9 +44,23 @@ async fn h1_one_host_and_only_one() {
     // The connection is a proxy's, and its other requests are of others.
     assert_eq!(ask("nexo.test", &[]).await.status, 200);
 
+    // Of what a proxy was sent without an authority, the Host is one.
     let mut frames = Frames::connect(server.address).await;
-    frames.head(1, &[GOOD[0], GOOD[1], GOOD[3], ("host", "nexo.test")]).await;
-    assert_eq!(frames.said_of(1).await, Said::Answered(Some(400)));
+    let mut stream = 1;
+    for (hosts, status) in [
+        (&["nexo.test"][..], 200),
+        (&[], 400),
+        (&[""], 400),
+        (&["nexo.test", "nexo.test"], 400),
+        (&["nexo.test", "other.test"], 400),
+        (&["ada@nexo.test"], 400),
+    ] {
+        let mut fields = vec![GOOD[0], GOOD[1], GOOD[3]];
+        fields.extend(hosts.iter().map(|host| ("host", *host)));
+        frames.head(stream, &fields).await;
+        assert_eq!(frames.said_of(stream).await, Said::Answered(Some(status)), "{hosts:?}");
+        stream += 2;
+    }
 }
 
 /// H1: chunks, and other words about the connection, are no words of HTTP/2.
