@@ -27,7 +27,7 @@ impl Components {
     }
 
     /// A list of one example, which is a reference.
-    pub(super) fn example(&mut self, name: &str, value: Value) -> Map<String, Value> {
+    pub(super) fn example(&mut self, name: &str, value: &Value) -> Map<String, Value> {
         let example = json!({ "value": value });
         let name = intern(&mut self.examples, name, example);
         let reference = json!({ "$ref": format!("#/components/examples/{name}") });

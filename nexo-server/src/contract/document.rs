@@ -275,6 +275,6 @@ fn responses(
 fn json_body(body: Body, schemas: &mut Schemas, components: &mut Components) -> Value {
     json!({
         "schema": schemas.reply(body.schema),
-        "examples": components.example(&(body.name)(), (body.example)()),
+        "examples": components.example(&(body.name)(), &(body.example)()),
     })
 }

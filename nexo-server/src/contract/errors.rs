@@ -105,7 +105,7 @@ fn problem(status: u16, codes: &[ErrorCode], components: &mut Components) -> Val
     };
     let mut examples = Map::new();
     for code in codes {
-        examples.append(&mut components.example(code.as_str(), example(*code)));
+        examples.append(&mut components.example(code.as_str(), &example(*code)));
     }
     json!({
         "description": told.join("; "),
