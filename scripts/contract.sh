@@ -1,6 +1,6 @@
 #!/bin/sh
 # Holds the server against its own description: starts one that keeps nothing on a free port, registers
-# a user, and has schemathesis call every operation with good and bad requests. Stops what it starts.
+# a user, and has schemathesis call every operation with good and bad requests, and chains of them. Stops what it starts.
 #
 #   scripts/contract.sh [requests an operation and phase]
 #
@@ -11,6 +11,8 @@ cd "$(dirname "$0")/.."
 examples=${1:-20}
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 config=$PWD/scripts/contract.toml
+SCHEMATHESIS_HOOKS=$PWD/scripts/contract_hooks.py
+export SCHEMATHESIS_HOOKS
 cargo build --quiet -p nexo-server --bin nexo-server
 
 venv=$target/contract
@@ -52,7 +54,7 @@ cd "$work"
 "$venv/bin/schemathesis" --config-file "$config" run "$url/openapi.json" \
     --header "Authorization: Bearer $token" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection \
-    --phases examples,coverage,fuzzing \
+    --phases examples,coverage,fuzzing,stateful \
     --max-examples "$examples" \
     --workers 2 \
     --generation-database none \

@@ -3,11 +3,12 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-/// Parameters and responses under the names that they were given.
+/// Parameters, responses and examples under the names that they were given.
 #[derive(Debug, Default)]
 pub(super) struct Components {
     parameters: Map<String, Value>,
     responses: Map<String, Value>,
+    examples: Map<String, Value>,
 }
 
 impl Components {
@@ -25,8 +26,22 @@ impl Components {
         json!({ "$ref": format!("#/components/parameters/{name}") })
     }
 
-    pub(super) fn finish(self) -> (Map<String, Value>, Map<String, Value>) {
-        (self.parameters, self.responses)
+    /// A list of one example, which is a reference.
+    pub(super) fn example(&mut self, name: &str, value: &Value) -> Map<String, Value> {
+        let example = json!({ "value": value });
+        let name = intern(&mut self.examples, name, example);
+        let reference = json!({ "$ref": format!("#/components/examples/{name}") });
+        Map::from_iter([(name, reference)])
+    }
+
+    /// All of them, by their kinds.
+    pub(super) fn finish(self) -> Map<String, Value> {
+        let kinds = [
+            ("parameters", self.parameters),
+            ("responses", self.responses),
+            ("examples", self.examples),
+        ];
+        kinds.map(|(kind, all)| (kind.to_owned(), Value::Object(all))).into_iter().collect()
     }
 }
 

@@ -9,16 +9,19 @@ use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::schemas::Schemas;
-use super::{errors, headers};
+use super::{errors, headers, links};
 use crate::respond::Success;
-use crate::routes::{Access, Content, Operation, Parameter, Route, Tag, table};
+use crate::routes::{Access, Body, Content, Operation, Parameter, Route, Tag, table};
 
 const ABOUT: &str = "\
 The interface of a NEXO server. JSON is `snake_case`, times are RFC 3339 in UTC, amounts are decimal \
 strings. Unknown fields and parameters are refused; answers may get further fields.
 
 Every error is a problem document (RFC 9457) with a stable `code`. `GET` routes answer `HEAD` too, and \
-every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`.
+every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`. \
+Browsers of the origins that the server lets in get the `Access-Control-*` headers too. What is no \
+HTTP at all is answered a bare 400, and a head of more than 64 KiB a bare 414 or 431, without a \
+problem and without these headers; then the connection ends.
 
 Records have two addresses, `/api/crm/…` and the short `/api/…`, which answer the same.";
 
@@ -39,12 +42,17 @@ fn describe(table: &[Route]) -> Value {
         if !tags.contains(&operation.tag) {
             tags.push(operation.tag);
         }
-        let told = describe_route(route, operation, &mut schemas, &mut components);
+        let told = describe_route(route, operation, table, &mut schemas, &mut components);
         let path = paths.entry(route.path()).or_insert_with(|| json!({}));
         path[route.method().as_str().to_lowercase()] = told;
     }
+    // What one comes for stands first, and how to get in before it.
+    tags.sort_by_key(|tag| match tag {
+        Tag::Authentication => 0,
+        Tag::Server | Tag::Docs => 2,
+        _ => 1,
+    });
     schemas.reply(|generator| generator.subschema_for::<Problem>());
-    let (parameters, responses) = components.finish();
     let mut document = json!({
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -59,9 +67,7 @@ fn describe(table: &[Route]) -> Value {
         "tags": tags.into_iter().map(tag).collect::<Value>(),
         "paths": paths,
         "components": {
-            "parameters": parameters,
             "headers": headers::of_answers(),
-            "responses": responses,
             "securitySchemes": {
                 "accessToken": {
                     "type": "http",
@@ -79,6 +85,9 @@ fn describe(table: &[Route]) -> Value {
         },
         "x-error-codes": errors::catalogue(),
     });
+    for (kind, all) in components.finish() {
+        document["components"][kind] = all;
+    }
     let schemas = schemas.finish(&mut document);
     document["components"]["schemas"] = Value::Object(schemas);
     document
@@ -92,21 +101,21 @@ fn tag(tag: Tag) -> Value {
 fn describe_route(
     route: &Route,
     operation: &Operation,
+    table: &[Route],
     schemas: &mut Schemas,
     components: &mut Components,
 ) -> Value {
-    let (mut id, mut summary) = (operation.id.to_string(), operation.summary.to_string());
+    let mut summary = operation.summary.to_string();
     if operation.is_short {
-        id.push_str("Short");
         summary.push_str(" (short path)");
     }
     let mut told = json!({
-        "operationId": id,
+        "operationId": operation_id(operation),
         "summary": summary,
         "description": description(operation),
         "tags": [operation.tag.words().0],
         "parameters": parameters(route, operation, components),
-        "responses": responses(route, operation, schemas, components),
+        "responses": responses(route, operation, table, schemas, components),
         "security": match (route.access(), operation.sessions_only) {
             (Access::Public, _) => json!([]),
             (Access::Tenant, true) => json!([{ "accessToken": [] }]),
@@ -123,6 +132,12 @@ fn describe_route(
         told["x-same-as"] = json!(operation.id);
     }
     told
+}
+
+/// What the operation is called: it has another name under each path.
+pub(super) fn operation_id(operation: &Operation) -> String {
+    let suffix = if operation.is_short { "Short" } else { "" };
+    format!("{}{suffix}", operation.id)
 }
 
 fn description(operation: &Operation) -> String {
@@ -194,13 +209,14 @@ fn body(route: &Route, operation: &Operation, schemas: &mut Schemas) -> Option<V
 fn responses(
     route: &Route,
     operation: &Operation,
+    table: &[Route],
     schemas: &mut Schemas,
     components: &mut Components,
 ) -> BTreeMap<String, Value> {
     let mut names = Vec::new();
     let mut content = json!({});
-    if let Content::Json(schema) | Content::JsonOrFile(schema, _) = operation.content {
-        content["application/json"] = json!({ "schema": schemas.reply(schema) });
+    if let Content::Json(body) | Content::JsonOrFile(body, _) = operation.content {
+        content["application/json"] = json_body(body, schemas, components);
     }
     if let Content::File(types) | Content::JsonOrFile(_, types) = operation.content {
         for kind in types {
@@ -226,6 +242,9 @@ fn responses(
     if !matches!(operation.content, Content::Empty) {
         good["content"] = content;
     }
+    if operation.is_located {
+        good["links"] = json!(links::of(route, table));
+    }
     let mut all = BTreeMap::from([(operation.answer.status().as_u16().to_string(), good)]);
     if operation.may_be_unmodified {
         let unmodified = json!({
@@ -237,10 +256,12 @@ fn responses(
     }
     let problems = errors::responses(route, operation, components);
     all.extend(problems.into_iter().map(|(status, problem)| (status.to_string(), problem)));
-    if let (true, Content::Json(schema)) = (operation.answers_when_unavailable, operation.content) {
+    if let (true, Content::Json(body)) = (operation.answers_when_unavailable, operation.content) {
         // The gateway's own 503 is a problem all the same.
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        let same = json!({ "schema": schemas.reply(schema) });
+        let mut example = (body.example)();
+        example["status"] = json!("unreachable");
+        let same = json!({ "schema": schemas.reply(body.schema), "example": example });
         let unavailable = json!({
             "description": "It is not available: the body tells what is the matter.",
             "headers": headers::references(&[]),
@@ -249,4 +270,11 @@ fn responses(
         all.insert(StatusCode::SERVICE_UNAVAILABLE.as_u16().to_string(), unavailable);
     }
     all
+}
+
+fn json_body(body: Body, schemas: &mut Schemas, components: &mut Components) -> Value {
+    json!({
+        "schema": schemas.reply(body.schema),
+        "examples": components.example(&(body.name)(), &(body.example)()),
+    })
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use jiff::Timestamp;
 use nexo_core::model::ErrorCode::{self, self as E};
-use serde_json::{Value, json};
+use nexo_core::model::{FieldCode, FieldError};
+use serde_json::{Map, Value, json};
 
 use super::components::Components;
 use super::headers;
-use crate::respond::meaning;
+use crate::failure::Failure;
+use crate::respond::{self, meaning};
 use crate::routes::{Access, Operation, Route};
 
 /// What any request can be answered: the gateway's errors, and the server's faults.
@@ -84,13 +87,14 @@ pub(super) fn responses(
         by_status.entry(meaning(*code).0.as_u16()).or_default().push(*code);
     }
     let each = |(status, codes): (u16, Vec<ErrorCode>)| {
-        (status, components.response(status, problem(status, &codes)))
+        let problem = problem(status, &codes, components);
+        (status, components.response(status, problem))
     };
     by_status.into_iter().map(each).collect()
 }
 
 /// A response that is a problem with one of these codes.
-fn problem(status: u16, codes: &[ErrorCode]) -> Value {
+fn problem(status: u16, codes: &[ErrorCode], components: &mut Components) -> Value {
     let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let told: Vec<String> =
         codes.iter().map(|code| format!("`{code}`: {}", meaning(*code).2)).collect();
@@ -99,7 +103,10 @@ fn problem(status: u16, codes: &[ErrorCode]) -> Value {
         409 | 429 | 503 => &["Retry-After"],
         _ => &[],
     };
-    let (_, title, detail) = meaning(codes[0]);
+    let mut examples = Map::new();
+    for code in codes {
+        examples.append(&mut components.example(code.as_str(), &example(*code)));
+    }
     json!({
         "description": told.join("; "),
         "headers": headers::references(of_status),
@@ -109,25 +116,34 @@ fn problem(status: u16, codes: &[ErrorCode]) -> Value {
                 "allOf": [{ "$ref": "#/components/schemas/Problem" }],
                 "properties": { "status": { "const": status }, "code": { "enum": names } },
             },
-            "example": {
-                "type": format!("urn:nexo:error:{}", codes[0]),
-                "title": title,
-                "status": status,
-                "detail": detail,
-                "instance": "/api/…",
-                "code": codes[0],
-                "request_id": "0190a5d2-0000-7000-8000-000000000000",
-                "timestamp": "2026-01-31T09:30:00Z",
-            },
+            "examples": examples,
         } },
     })
+}
+
+/// A problem of that code.
+fn example(code: ErrorCode) -> Value {
+    let mut failure = Failure::of(code);
+    if code == E::ValidationFailed {
+        let fields = vec![FieldError::new("name", FieldCode::Required, "must not be empty")];
+        failure = failure.with_fields(fields);
+    }
+    let request_id = uuid::Uuid::from_u128(0x019c_1363_49c0_7000_8000_0000_0000_00ff).to_string();
+    let at = Timestamp::constant(1_769_851_800, 0);
+    json!(respond::problem_body(&failure, "/api/clients", &request_id, at))
 }
 
 /// Every code with its status and meaning.
 pub(super) fn catalogue() -> Value {
     let each = |code: &ErrorCode| {
         let (status, title, detail) = meaning(*code);
-        json!({ "code": code, "status": status.as_u16(), "title": title, "detail": detail })
+        json!({
+            "code": code,
+            "status": status.as_u16(),
+            "title": title,
+            "detail": detail,
+            "example": example(*code),
+        })
     };
     ErrorCode::ALL.iter().map(each).collect()
 }

@@ -4,45 +4,98 @@ use serde_json::{Map, Value, json};
 
 use crate::routes::Operation;
 
-fn integer(description: &str) -> Value {
-    json!({ "description": description, "schema": { "type": "integer", "minimum": 0 } })
+/// A number, and one that could be.
+fn integer(description: &str, example: u32) -> Value {
+    let schema = json!({ "type": "integer", "minimum": 0 });
+    json!({ "description": description, "schema": schema, "example": example })
 }
 
-fn text(description: &str, pattern: &str) -> Value {
-    json!({ "description": description, "schema": { "type": "string", "pattern": pattern } })
+/// A text of that form, and one that could be.
+fn text(description: &str, pattern: &str, example: &str) -> Value {
+    let schema = json!({ "type": "string", "pattern": pattern });
+    json!({ "description": description, "schema": schema, "example": example })
 }
+
+/// One of these words, on every answer.
+fn fixed(description: &str, words: &[&str]) -> Value {
+    let schema = json!({ "type": "string", "enum": words });
+    json!({ "description": description, "schema": schema, "required": true, "example": words[0] })
+}
+
+/// Those that each answer has, or may have.
+pub(super) const ALWAYS: [&str; 9] = [
+    "X-Request-Id",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+    "Strict-Transport-Security",
+];
 
 /// The headers of answers, by name.
 pub(super) fn of_answers() -> Value {
-    let once = json!({ "type": "string", "enum": ["true"] });
+    let mut id = text(
+        "The request's name, also in the server's log.",
+        "^[A-Za-z0-9._-]{1,64}$",
+        "019c1363-49c0-7000-8000-0000000000ff",
+    );
+    id["required"] = json!(true);
+    let mut policy = text(
+        "What a browser may load on account of the answer.",
+        "^default-src 'none'; ",
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    policy["required"] = json!(true);
     json!({
-        "X-Request-Id": {
-            "description": "The request's name, also in the server's log.",
-            "required": true,
-            "schema": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" },
-        },
-        "ETag": text("The version, for `If-Match` and `If-None-Match`.", "^\"[0-9a-f]+\"$"),
-        "Location": text("Where what was created is.", "^/"),
+        "X-Request-Id": id,
+        "ETag": text("The version, for `If-Match` and `If-None-Match`.", "^\"[0-9a-f]+\"$", "\"1\""),
+        "Location": text(
+            "Where what was created is.",
+            "^/",
+            "/api/clients/019c1363-49c0-7000-8000-000000000010",
+        ),
         "Idempotency-Replayed": {
             "description": "Present on an answer that was given before to this `Idempotency-Key`.",
-            "schema": once,
+            "schema": { "type": "string", "enum": ["true"] },
+            "example": "true",
         },
-        "Content-Disposition": text("The file's name.", "^attachment; filename=\"[^\"]+\"$"),
-        "Retry-After": integer("Seconds to wait before trying again."),
-        "WWW-Authenticate": text("How to authenticate.", "^Bearer"),
-        "RateLimit-Limit": integer("How many requests a window takes; absent without a limit."),
-        "RateLimit-Remaining": integer("How many of them are left."),
-        "RateLimit-Reset": integer("Seconds until the window ends."),
+        "Content-Disposition": text(
+            "The file's name.",
+            "^attachment; filename=\"[^\"]+\"$",
+            "attachment; filename=\"clients.csv\"",
+        ),
+        "Retry-After": integer("Seconds to wait before trying again.", 1),
+        "WWW-Authenticate": text("How to authenticate.", "^Bearer", "Bearer"),
+        "RateLimit-Limit": integer(
+            "How many requests a window takes; absent without a limit.",
+            100,
+        ),
+        "RateLimit-Remaining": integer("How many of them are left.", 99),
+        "RateLimit-Reset": integer("Seconds until the window ends.", 60),
+        "Cache-Control": fixed(
+            "Who may keep the answer; nobody what is an account's.",
+            &["no-store", "public, max-age=300"],
+        ),
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": fixed("A browser tells nobody the address.", &["no-referrer"]),
+        "X-Content-Type-Options": fixed("The type is what it says.", &["nosniff"]),
+        "Strict-Transport-Security": text(
+            "From a server with a certificate: a browser does not come back without TLS.",
+            "^max-age=[0-9]+$",
+            "max-age=31536000",
+        ),
     })
 }
 
 /// References to headers of answers: those that each has, and these.
 pub(super) fn references(names: &[&str]) -> Value {
-    let always = ["X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
     let one = |name: &&str| {
         ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))
     };
-    Value::Object(names.iter().chain(&always).map(one).collect::<Map<_, _>>())
+    Value::Object(names.iter().chain(&ALWAYS).map(one).collect::<Map<_, _>>())
 }
 
 /// The headers of requests, by the names of their components.

@@ -5,6 +5,7 @@ mod components;
 mod document;
 mod errors;
 mod headers;
+mod links;
 mod page;
 pub(crate) mod query;
 mod schemas;
@@ -15,7 +16,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use http::HeaderValue;
 
-pub(crate) use schemas::{any_object, page_of};
+pub(crate) use schemas::{object, page_of};
 
 /// The media types of lists as files.
 pub(crate) const SHEETS: &[&str] =

@@ -1,10 +1,15 @@
 //! The schemas of bodies, and the names that they have in the document.
 
+use std::borrow::Cow;
+
 use nexo_core::Table;
 use nexo_core::model::Page;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+
+use crate::examples::Sample;
+use crate::routes::Body;
 
 /// Where the document keeps schemas.
 const PLACE: &str = "#/components/schemas/";
@@ -128,13 +133,21 @@ fn plain(text: &str) -> String {
     paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Any JSON object.
-pub(crate) fn any_object(_: &mut SchemaGenerator) -> Schema {
+/// A JSON object that no type describes, called by this name.
+pub(crate) fn object(name: fn() -> Cow<'static, str>, example: fn() -> Value) -> Body {
+    Body { schema: any_object, name, example }
+}
+
+fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object" })
 }
 
 /// A page of a list, whose records are whole unless `fields` names some fields.
-pub(crate) fn page_of<T: Table>(generator: &mut SchemaGenerator) -> Schema {
+pub(crate) fn page_of<T: Table + Sample>() -> Body {
+    Body { schema: page_schema::<T>, ..Body::of::<Page<T>>() }
+}
+
+fn page_schema<T: Table>(generator: &mut SchemaGenerator) -> Schema {
     let page = generator.subschema_for::<Page<T>>();
     let whole = generator.subschema_for::<T>();
     let name = T::schema_name();

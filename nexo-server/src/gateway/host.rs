@@ -10,19 +10,17 @@ use nexo_core::model::ErrorCode;
 use crate::failure::{Failure, Outcome};
 
 pub(super) fn check(parts: &Parts) -> Outcome<()> {
-    if parts.version >= Version::HTTP_2 {
-        // There it is the target's authority (RFC 9113, 8.3.1).
-        return match (parts.uri.authority(), parts.headers.get(HOST)) {
-            (None, _) => Err(refused("the request names no authority")),
-            (Some(authority), Some(host)) if authority.as_str().as_bytes() != host.as_bytes() => {
-                Err(refused("the Host header and the request's authority differ"))
-            }
-            _ => Ok(()),
-        };
+    let target = parts.uri.authority();
+    if target.is_some_and(|target| target.as_str().contains('@')) {
+        return Err(refused("the request's target is malformed"));
     }
+    let is_http2 = parts.version >= Version::HTTP_2;
     let mut hosts = parts.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host,
+        // There it is the target's authority (RFC 9113, 8.3.1), but of what a proxy
+        // was sent without one: that has its Host still (RFC 7540, 8.1.2.3).
+        (None, _) if is_http2 && target.is_some() => return Ok(()),
         (None, _) if parts.version < Version::HTTP_11 => return Ok(()),
         (None, _) => return Err(refused("the Host header is missing")),
         (Some(_), Some(_)) => return Err(refused("there is more than one Host header")),
@@ -33,7 +31,7 @@ pub(super) fn check(parts: &Parts) -> Outcome<()> {
         .and_then(|host| host.parse().ok())
         .filter(|host: &Authority| !host.as_str().contains('@'))
         .ok_or_else(|| refused("the Host header is malformed"))?;
-    match parts.uri.authority() {
+    match target {
         Some(target) if *target != host => {
             Err(refused("the Host header and the request's target name different hosts"))
         }
@@ -74,5 +72,20 @@ mod tests {
             assert!(!verdict("/", v11, &[malformed]), "{malformed:?}");
         }
         assert!(!verdict("http://nexo.test/", v11, &["other.test"]));
+    }
+
+    #[test]
+    fn one_authority_and_no_other_host() {
+        let v2 = Version::HTTP_2;
+        assert!(verdict("http://nexo.test/", v2, &[]));
+        assert!(verdict("http://nexo.test/", v2, &["nexo.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["other.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["nexo.test", "other.test"]));
+        assert!(!verdict("http://nexo.test/", v2, &["nexo.test", "nexo.test"]));
+        assert!(!verdict("http://ada@nexo.test/", v2, &[]));
+        assert!(verdict("/", v2, &["nexo.test"]));
+        assert!(!verdict("/", v2, &[]));
+        assert!(!verdict("/", v2, &["nexo.test", "nexo.test"]));
+        assert!(!verdict("/", v2, &["ada@nexo.test"]));
     }
 }

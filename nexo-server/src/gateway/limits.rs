@@ -35,6 +35,11 @@ pub(super) fn check(parts: &Parts) -> Outcome<()> {
         let detail = "the only Transfer-Encoding that is understood is chunked";
         return Err(Failure::new(ErrorCode::BadRequest, detail));
     }
+    // Over HTTP/2, which has no scan before it, equal ones come here.
+    if parts.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        let detail = "there is more than one Content-Length header";
+        return Err(Failure::new(ErrorCode::BadRequest, detail));
+    }
     if parts.uri.path_and_query().map_or(0, |target| target.as_str().len()) > MAX_URI {
         return Err(Failure::of(ErrorCode::UriTooLong));
     }

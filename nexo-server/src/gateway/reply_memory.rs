@@ -66,6 +66,11 @@ impl Held {
     pub(super) fn new(bytes: Bytes, room: Room) -> Self {
         Self { bytes, _room: room }
     }
+
+    /// Takes so many from the front; what is left keeps the room.
+    pub(crate) fn split_to(&mut self, count: usize) -> Self {
+        Self { bytes: self.bytes.split_to(count), _room: None }
+    }
 }
 
 impl Buf for Held {

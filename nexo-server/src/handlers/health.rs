@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::config::Role;
+use crate::examples::Sample;
 use crate::failure::{Failure, Outcome};
 use crate::health::{self, State};
 use crate::respond::{self, Reply};
@@ -41,6 +42,24 @@ pub(crate) struct ServiceHealth {
 pub(crate) struct Status {
     /// One of these words.
     status: &'static str,
+}
+
+impl Sample for Health {
+    fn sample() -> Self {
+        Self { status: "ok", database: "ok", version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+impl Sample for ServiceHealth {
+    fn sample() -> Self {
+        Self { service: "crm", status: "ok" }
+    }
+}
+
+impl Sample for Status {
+    fn sample() -> Self {
+        Self { status: "ready" }
+    }
 }
 
 pub(crate) fn live() -> Outcome<Reply> {

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) use body::{Body, Pieces};
-pub(crate) use problem::{meaning, problem};
+pub(crate) use problem::{body as problem_body, meaning, problem};
 pub(crate) use success::Success;
 
 /// An answer.

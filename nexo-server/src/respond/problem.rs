@@ -15,19 +15,10 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 /// The problem document of a failure.
 pub(crate) fn problem(failure: &Failure, instance: &str, request_id: &str) -> Reply {
     let code = failure.code();
-    let (status, title, default_detail) = meaning(code);
+    let (status, ..) = meaning(code);
     let now = Timestamp::now();
-    let body = Problem {
-        r#type: format!("urn:nexo:error:{code}"),
-        title: title.to_owned(),
-        status: status.as_u16(),
-        detail: failure.detail().unwrap_or(default_detail).to_owned(),
-        instance: instance.to_owned(),
-        code,
-        request_id: request_id.to_owned(),
-        timestamp: now.round(Unit::Millisecond).unwrap_or(now),
-        errors: failure.fields().to_vec(),
-    };
+    let now = now.round(Unit::Millisecond).unwrap_or(now);
+    let body = body(failure, instance, request_id, now);
     let body = serde_json::to_vec(&body).expect("a problem has only strings and numbers");
 
     let mut reply = with_body(status, PROBLEM_JSON, body.into());
@@ -45,6 +36,28 @@ pub(crate) fn problem(failure: &Failure, instance: &str, request_id: &str) -> Re
         close(&mut reply);
     }
     reply
+}
+
+/// What such a document says.
+pub(crate) fn body(
+    failure: &Failure,
+    instance: &str,
+    request_id: &str,
+    timestamp: Timestamp,
+) -> Problem {
+    let code = failure.code();
+    let (status, title, default_detail) = meaning(code);
+    Problem {
+        r#type: format!("urn:nexo:error:{code}"),
+        title: title.to_owned(),
+        status: status.as_u16(),
+        detail: failure.detail().unwrap_or(default_detail).to_owned(),
+        instance: instance.to_owned(),
+        code,
+        request_id: request_id.to_owned(),
+        timestamp,
+        errors: failure.fields().to_vec(),
+    }
 }
 
 /// The one table from kinds of error to statuses, titles, and what to say when

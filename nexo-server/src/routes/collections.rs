@@ -10,7 +10,7 @@ use nexo_core::model::{
 use super::operation::{Operation, Tag, operation};
 use super::route::{Route, tenant};
 use crate::contract::{SHEETS, page_of, query};
-use crate::examples;
+use crate::examples::{self, Sample};
 use crate::handlers::{audit, crud, export, privacy, search};
 
 const PREFIXES: [&str; 2] = ["/api/crm", "/api"];
@@ -61,7 +61,7 @@ impl Of {
 }
 
 /// The twelve routes of an entity, each under its full and its short path.
-pub(super) fn crud<T: Table>() -> impl Iterator<Item = Route> {
+pub(super) fn crud<T: Table + Sample>() -> impl Iterator<Item = Route> {
     PREFIXES.into_iter().flat_map(|prefix| {
         let all = format!("{prefix}/{}", T::COLLECTION);
         let one = format!("{all}/{{id}}");
@@ -79,7 +79,7 @@ pub(super) fn crud<T: Table>() -> impl Iterator<Item = Route> {
                          records are left out. Conditions on several fields must all hold.",
                     )
                     .query(query::list::<T>)
-                    .answers_by(page_of::<T>),
+                    .answers_by(page_of::<T>()),
             ),
             tenant(Method::POST, all.clone(), |to, scope, call| {
                 Box::pin(crud::create::<T>(to, scope, call))
@@ -202,7 +202,7 @@ pub(super) fn crud<T: Table>() -> impl Iterator<Item = Route> {
 }
 
 /// The routes of what is known of a person, each under its full and its short path.
-pub(super) fn person<T: Table + Person>() -> impl Iterator<Item = Route> {
+pub(super) fn person<T: Table + Person + Sample>() -> impl Iterator<Item = Route> {
     PREFIXES.into_iter().flat_map(|prefix| {
         let one = format!("{prefix}/{}/{{id}}", T::COLLECTION);
         let of = Of::new::<T>(prefix);

@@ -18,7 +18,7 @@ mod session;
 use crate::config::Service;
 use nexo_core::model::{Client, Department, Employee, Professional, Project, Supplier, Task};
 
-pub(crate) use operation::{Content, Operation, Parameter, Tag};
+pub(crate) use operation::{Body, Content, Operation, Parameter, Tag};
 pub(crate) use route::Handler;
 #[cfg(test)]
 pub(crate) use route::public;

@@ -6,10 +6,30 @@ use nexo_core::model::{ErrorCode, Permissions};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
+use crate::examples::Sample;
 use crate::respond::Success;
 
 /// Names a schema, and makes it known to the generator.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A JSON body that is answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Body {
+    pub(crate) schema: SchemaOf,
+    /// What its example is called.
+    pub(crate) name: fn() -> Cow<'static, str>,
+    pub(crate) example: fn() -> Value,
+}
+
+impl Body {
+    pub(crate) fn of<B: Sample>() -> Self {
+        Self { schema: schema::<B>, name: B::schema_name, example: sample::<B> }
+    }
+}
+
+fn sample<B: Sample>() -> Value {
+    serde_json::to_value(B::sample()).expect("wire types always serialise")
+}
 
 /// What a route is about, takes and answers. What follows from its method, its
 /// path and who may call it is not told again.
@@ -56,11 +76,11 @@ pub(crate) enum Content {
     /// Nothing.
     Empty,
     /// JSON.
-    Json(SchemaOf),
+    Json(Body),
     /// A file of one of these media types.
     File(&'static [&'static str]),
     /// JSON, or a file if the query asks for one.
-    JsonOrFile(SchemaOf, &'static [&'static str]),
+    JsonOrFile(Body, &'static [&'static str]),
 }
 
 /// A parameter of a query.
@@ -199,19 +219,19 @@ impl Operation {
     }
 
     /// Answers 200 with JSON.
-    pub(crate) fn answers<B: JsonSchema>(self) -> Self {
-        self.answers_by(schema::<B>)
+    pub(crate) fn answers<B: Sample>(self) -> Self {
+        self.answers_by(Body::of::<B>())
     }
 
-    /// The same, for a schema that no type alone has.
-    pub(crate) fn answers_by(mut self, schema: SchemaOf) -> Self {
+    /// The same, for a body that no type alone describes.
+    pub(crate) fn answers_by(mut self, body: Body) -> Self {
         self.answer = Success::Ok;
-        self.content = Content::Json(schema);
+        self.content = Content::Json(body);
         self
     }
 
     /// Answers 201 with JSON.
-    pub(crate) fn creates<B: JsonSchema>(mut self) -> Self {
+    pub(crate) fn creates<B: Sample>(mut self) -> Self {
         self = self.answers::<B>();
         self.answer = Success::Created;
         self
@@ -227,7 +247,7 @@ impl Operation {
     pub(crate) fn answers_file(mut self, types: &'static [&'static str]) -> Self {
         self.answer = Success::Ok;
         self.content = match self.content {
-            Content::Json(schema) => Content::JsonOrFile(schema, types),
+            Content::Json(body) => Content::JsonOrFile(body, types),
             _ => Content::File(types),
         };
         self

@@ -4,7 +4,8 @@ use http::Method;
 
 use super::operation::{Operation, Tag, operation};
 use super::route::{Limit, Route, public};
-use crate::contract::any_object;
+use crate::contract::object;
+use crate::examples;
 use crate::handlers::health::{Health, ServiceHealth, Status};
 use crate::handlers::{docs, health, keys};
 
@@ -52,7 +53,7 @@ pub(super) fn keys() -> Route {
         .documented(
             operation(Tag::Server, "getPublicKeys", "Get the keys that verify access tokens")
                 .about("A JSON Web Key Set (RFC 7517).")
-                .answers_by(any_object),
+                .answers_by(object(|| "KeySet".into(), examples::key_set)),
         )
 }
 
@@ -60,7 +61,7 @@ pub(super) fn documentation() -> [Route; 3] {
     [
         public(Method::GET, "/openapi.json", |_, call| Box::pin(docs::openapi(call))).documented(
             operation(Tag::Docs, "getDescription", "Get this description, for programs")
-                .answers_by(any_object)
+                .answers_by(object(|| "Description".into(), examples::description))
                 .unmodified(),
         ),
         public(Method::GET, "/docs", |_, call| Box::pin(docs::page(call))).documented(

@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ use super::Drained;
 use super::callers::Callers;
 use super::preface::is_http2;
 use super::socket::{Phase, Socket};
+use super::streams::{Measured, Streams};
 use super::tls::{Certificates, handshake};
 use crate::app::App;
 use crate::gateway::{self, ReplyBody, limits};
@@ -97,7 +98,10 @@ impl Connections {
                 let _held = (seat, open);
                 // Strangers get no HTTP/2, and so none of what can be done with it.
                 let is_http2 = tokio::select! {
-                    found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => found,
+                    found = is_http2(&stream, serving.app.http().header_timeout), if is_trusted => {
+                        let Some(found) = found else { return };
+                        found
+                    }
                     _ = closing.wait_for(|closing| *closing), if is_trusted => return,
                     else => false,
                 };
@@ -164,8 +168,13 @@ impl Serving {
     /// The same with a gateway that speaks HTTP/2.
     async fn serve_http2(self, stream: TcpStream) {
         let Self { app, watcher, peer, .. } = self;
-        let connection =
-            http2(&app).serve_connection(TokioIo::new(stream), requests(app, peer, None));
+        let answers = requests(app.clone(), peer, None);
+        let http = http2(&app);
+        let measured = service_fn(move |request| {
+            let (app, reply) = (app.clone(), answers.call(request));
+            async move { Ok::<_, Infallible>(Measured::begin(app.http(), reply.await?)) }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), measured);
         ended(watcher.watch(connection).await, peer);
     }
 }
@@ -178,8 +187,8 @@ fn ended(result: hyper::Result<()>, peer: SocketAddr) {
 }
 
 /// HTTP/2 for gateways: as many requests at a time as there are places.
-fn http2(app: &App) -> http2::Builder<TokioExecutor> {
-    let mut http = http2::Builder::new(TokioExecutor::new());
+fn http2(app: &App) -> http2::Builder<Streams> {
+    let mut http = http2::Builder::new(Streams);
     let most = u32::try_from(app.http().max_connections).unwrap_or(u32::MAX);
     http.timer(TokioTimer::new())
         .keep_alive_interval(app.http().idle_timeout)

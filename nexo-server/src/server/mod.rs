@@ -6,6 +6,7 @@ mod connection;
 mod head_scan;
 mod preface;
 mod socket;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;

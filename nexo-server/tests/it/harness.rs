@@ -290,6 +290,11 @@ impl Call {
         self.try_send().await.expect("the server answers")
     }
 
+    /// Where it goes to, its head as HTTP/1.1 has it, and its body.
+    pub(crate) fn into_parts(self) -> (SocketAddr, String, Vec<u8>) {
+        (self.address, self.head, self.body)
+    }
+
     /// Sends it to a server that may be gone.
     pub(crate) async fn try_send(self) -> Result<Reply, String> {
         let mut wire = Wire::try_connect(self.address).await?;

@@ -27,6 +27,7 @@ mod gateway;
 mod harness;
 mod heads;
 mod health;
+mod http2;
 mod imports;
 mod log;
 mod mail;

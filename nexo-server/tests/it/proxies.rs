@@ -136,6 +136,11 @@ async fn h1_nothing_is_smuggled_past_haproxy() {
 }
 
 #[tokio::test]
+async fn h1_nothing_is_smuggled_past_haproxy_over_http2() {
+    nothing_is_smuggled_past(Kind::HaProxyHttp2, &TestServer::with(behind_a_proxy()).await).await;
+}
+
+#[tokio::test]
 async fn h1_nothing_is_smuggled_past_nginx() {
     nothing_is_smuggled_past(Kind::Nginx, &TestServer::with(behind_a_proxy()).await).await;
 }
@@ -189,6 +194,11 @@ async fn what_is_ambiguous_has_no_success_through(kind: Kind) {
 #[tokio::test]
 async fn h1_what_is_ambiguous_has_no_success_through_haproxy() {
     what_is_ambiguous_has_no_success_through(Kind::HaProxy).await;
+}
+
+#[tokio::test]
+async fn h1_what_is_ambiguous_has_no_success_through_haproxy_over_http2() {
+    what_is_ambiguous_has_no_success_through(Kind::HaProxyHttp2).await;
 }
 
 #[tokio::test]
@@ -258,6 +268,11 @@ async fn serves_behind(kind: Kind) {
 #[tokio::test]
 async fn f14_haproxy_serves() {
     serves_behind(Kind::HaProxy).await;
+}
+
+#[tokio::test]
+async fn f14_haproxy_serves_over_http2() {
+    serves_behind(Kind::HaProxyHttp2).await;
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use crate::wire::Wire;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     HaProxy,
+    /// Which speaks HTTP/2 with the server.
+    HaProxyHttp2,
     Nginx,
 }
 
@@ -28,7 +30,7 @@ impl Proxy {
     /// With a token it shows that in the place of whatever its callers show.
     pub(crate) async fn start(kind: Kind, server: SocketAddr, token: Option<&str>) -> Option<Self> {
         let program = installed(match kind {
-            Kind::HaProxy => "haproxy",
+            Kind::HaProxy | Kind::HaProxyHttp2 => "haproxy",
             Kind::Nginx => "nginx",
         })?;
         let folder = tempfile::tempdir().unwrap();
@@ -39,8 +41,9 @@ impl Proxy {
         let file = folder.path().join("proxy.conf");
         let mut command = Command::new(program);
         match kind {
-            Kind::HaProxy => {
-                fs::write(&file, haproxy(address, server, token)).unwrap();
+            Kind::HaProxy | Kind::HaProxyHttp2 => {
+                let protocol = if kind == Kind::HaProxy { "h1" } else { "h2" };
+                fs::write(&file, haproxy(address, server, protocol, token)).unwrap();
                 command.arg("-db").arg("-f").arg(&file);
             }
             Kind::Nginx => {
@@ -83,7 +86,12 @@ impl Drop for Proxy {
     }
 }
 
-fn haproxy(address: SocketAddr, server: SocketAddr, token: Option<&str>) -> String {
+fn haproxy(
+    address: SocketAddr,
+    server: SocketAddr,
+    protocol: &str,
+    token: Option<&str>,
+) -> String {
     let shown = token
         .map(|token| format!("    http-request set-header authorization \"Bearer {token}\"\n"));
     format!(
@@ -100,7 +108,7 @@ fn haproxy(address: SocketAddr, server: SocketAddr, token: Option<&str>) -> Stri
          \x20   default_backend nexo\n\
          backend nexo\n\
          \x20   http-reuse always\n\
-         \x20   server one {server}\n",
+         \x20   server one {server} proto {protocol}\n",
         shown.unwrap_or_default()
     )
 }

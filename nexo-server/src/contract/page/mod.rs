@@ -112,10 +112,11 @@ fn errors(html: &mut Html, document: &Value) {
 fn schemas(html: &mut Html, document: &Value) {
     html.raw("<section aria-labelledby=\"schemas\"><h2 id=\"schemas\">Schemas</h2>");
     for (name, told) in document["components"]["schemas"].as_object().into_iter().flatten() {
-        html.raw("<details id=\"").text(&slug("schema", name)).raw("\"><summary><h3>");
-        html.text(name).raw("</h3></summary>");
+        html.raw("<details><summary><h3>").text(name).raw("</h3></summary>");
+        // Within: a link to it opens what it is in.
+        html.raw("<div class=\"schema\" id=\"").text(&slug("schema", name)).raw("\">");
         schema(html, told);
-        html.raw("</details>");
+        html.raw("</div></details>");
     }
     html.raw("</section>");
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::html::{Html, slug};
 use super::schema::kind;
+use crate::contract::headers::ALWAYS;
 
 /// An operation and where it is.
 #[derive(Debug)]
@@ -38,7 +39,10 @@ pub(super) fn operation(html: &mut Html, document: &Value, told: &Told<'_>) {
         html.raw(" or <code>").text(short).raw("</code>");
     }
     html.raw("</p>");
-    html.prose(told.operation["description"].as_str().unwrap_or_default());
+    let description = told.operation["description"].as_str().unwrap_or_default();
+    if description.strip_suffix('.') != Some(told.summary()) {
+        html.prose(description);
+    }
     html.raw("<p>").raw(callers(told.operation)).raw(" Called <code>");
     html.text(told.operation["operationId"].as_str().unwrap_or_default());
     html.raw("</code>.</p>");
@@ -98,7 +102,7 @@ fn body(html: &mut Html, operation: &Value) {
     }
     html.raw("</p>");
     if let Some(example) = content.values().find_map(|body| body.get("example")) {
-        html.raw("<pre><code>").text(&format!("{example:#}")).raw("</code></pre>");
+        html.raw("<pre tabindex=\"0\"><code>").text(&format!("{example:#}")).raw("</code></pre>");
     }
     html.raw("</details>");
 }
@@ -123,15 +127,24 @@ fn responses(html: &mut Html, document: &Value, operation: &Value) {
             }
         }
         html.raw("</td><td>");
-        let own = |name: &&String| !name.starts_with("RateLimit") && *name != "X-Request-Id";
-        let headers = response["headers"].as_object().into_iter().flatten().map(|(name, _)| name);
-        for (at, name) in headers.filter(own).enumerate() {
+        let own = |name: &&str| !ALWAYS.contains(name);
+        let headers = response["headers"].as_object().into_iter().flatten();
+        for (at, name) in headers.map(|(name, _)| name.as_str()).filter(own).enumerate() {
             html.raw(if at > 0 { ", " } else { "" }).raw("<code>").text(name).raw("</code>");
         }
         html.raw("</td></tr>");
     }
     html.raw("</tbody></table></div><p>Each with <code>X-Request-Id</code>, and with ");
-    html.raw("<code>RateLimit-*</code> where there is a limit.</p></details>");
+    html.raw("<code>RateLimit-*</code> where there is a limit.</p>");
+    let good = operation["responses"].as_object().into_iter().flatten();
+    for (status, response) in good.filter(|(status, _)| status.starts_with('2')) {
+        let examples = response["content"]["application/json"]["examples"].as_object();
+        for example in examples.into_iter().flatten().map(|(_, it)| resolve(document, it)) {
+            html.raw("<p>With ").text(status).raw(", for example:</p><pre tabindex=\"0\"><code>");
+            html.text(&format!("{:#}", example["value"])).raw("</code></pre>");
+        }
+    }
+    html.raw("</details>");
 }
 
 fn curl(html: &mut Html, told: &Told<'_>) {
@@ -153,6 +166,7 @@ fn curl(html: &mut Html, told: &Told<'_>) {
             None => call.push_str(" \\\n  --data-binary @file.csv"),
         }
     }
-    html.raw("<details><summary><h4>With curl</h4></summary><pre><code>").text(&call);
+    html.raw("<details><summary><h4>With curl</h4></summary><pre tabindex=\"0\"><code>")
+        .text(&call);
     html.raw("</code></pre></details>");
 }

@@ -117,7 +117,7 @@ async fn the_document_is_sound() {
     for reference in &used {
         document.resolve(&serde_json::json!({ "$ref": reference }));
     }
-    for kind in ["schemas", "parameters", "responses", "headers"] {
+    for kind in ["schemas", "parameters", "responses", "headers", "examples"] {
         for name in document.0["components"][kind].as_object().unwrap().keys() {
             let reference = format!("#/components/{kind}/{name}");
             assert!(used.contains(&reference), "{reference} is not used");

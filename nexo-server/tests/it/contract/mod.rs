@@ -1,6 +1,7 @@
 //! The description of the interface: complete, sound, and true.
 
 mod document;
+mod examples;
 mod pages;
 mod replies;
 mod schemas;

@@ -8,8 +8,9 @@ use nexo_core::model::{
     SecondFactorProof, SetUpSecondFactor, StartIdentityLink, StartSignIn, SwitchAccount, Transfer,
     VerifyEmail,
 };
-use serde::Serialize;
 use serde_json::Value;
+
+use super::json;
 
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "wooden engines weave numbers";
@@ -180,8 +181,4 @@ pub(crate) const FILE: &[u8] = b"external_id,name\nc-1,Babbage & Sons\n";
 /// An import of that file.
 pub(crate) fn import(_: u32) -> Value {
     json(&NewImport::csv("clients", FILE.len() as u64))
-}
-
-fn json<T: Serialize>(value: &T) -> Value {
-    serde_json::to_value(value).expect("wire types always serialise")
 }
