@@ -86,12 +86,7 @@ impl Drop for Proxy {
     }
 }
 
-fn haproxy(
-    address: SocketAddr,
-    server: SocketAddr,
-    protocol: &str,
-    token: Option<&str>,
-) -> String {
+fn haproxy(address: SocketAddr, server: SocketAddr, protocol: &str, token: Option<&str>) -> String {
     let shown = token
         .map(|token| format!("    http-request set-header authorization \"Bearer {token}\"\n"));
     format!(
