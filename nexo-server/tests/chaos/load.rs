@@ -121,6 +121,11 @@ impl Load {
         seen.kinds.iter().filter(|(key, _)| key.starts_with(kind)).map(|(_, count)| count).sum()
     }
 
+    /// How many requests were not served so far.
+    pub(crate) fn failed(&self) -> usize {
+        self.shared.seen.lock().unwrap().failed()
+    }
+
     /// How many requests were served so far.
     pub(crate) fn served(&self) -> usize {
         self.shared.seen.lock().unwrap().served.len()

@@ -15,6 +15,7 @@ mod clock_steps;
 mod component;
 mod contention;
 mod crashes;
+mod deadlocks;
 mod gateways;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/harness.rs"]
@@ -78,10 +79,10 @@ const FAULTS: &[Fault] = faults! {
     "F3", "backends terminated: only their requests fail", crashes::terminated;
     "F4", "connections reset: as F3", network::reset;
     "F5", "black hole: refused in time, nothing exhausted after", network::black_hole;
-    "F7", "a locked row: 409 or 503, others unaffected", contention::locked_row;
+    "F7", "a row that 32 callers wait for: 409 or 503, other accounts unaffected", contention::locked_row;
     "F8", "2 connections, 200 callers: 503 for the excess, probes answer", contention::small_pool;
     "F9", "max_connections reached: no crash loop, recovers", contention::none_left;
-    "F10", "deadlocks: retried or 409", contention::deadlocks;
+    "F10", "deadlocks and serialization failures: retried 3 times, else 409", deadlocks::retried;
     "F14", "SIGTERM under load with a second service: no request fails", servers::rolling_restart;
     "F14", "SIGTERM under load with a second gateway: no request fails", gateways::rolling_restart;
     "F15", "two servers, one database: one winner, jobs once", servers::races;
