@@ -1,6 +1,9 @@
 //! F10: transactions that PostgreSQL ends because of others, and that are good again a
 //! moment later.
 
+use std::time::{Duration, Instant};
+
+use nexo_core::tokio_postgres::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -32,22 +35,28 @@ pub(crate) async fn retried(world: &mut World) -> Row {
         let holds = match *wanted {
             0..=RETRIES => reply.status == 200 && all_done(&body),
             _ => {
-                let told = (reply.status, reply.problem());
-                told == (409, "conflict".to_owned()) && reply.header("retry-after").is_some()
+                reply.status == 409
+                    && reply.problem() == "conflict"
+                    && reply.header("retry-after").is_some()
             }
         };
         row.hold(
-            holds,
-            format!("after {collisions} deadlocks it was told {}: {body}", reply.status),
+            holds && collisions == wanted,
+            format!(
+                "after {collisions} deadlocks of {wanted} it was told {}: {body}",
+                reply.status
+            ),
         );
     }
     let statuses: Vec<_> = told.iter().map(|(_, times, reply)| (times, reply.status)).collect();
-    let expected = i64::try_from(2 * RETRIES + 2).unwrap();
     // Statistics come with a delay.
-    let until = deadline();
-    while deadlocks(world).await < before + all {
-        pause(until, "deadlocks are counted").await;
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut counted = deadlocks(world).await - before;
+    while counted < all && Instant::now() < until {
+        pause(deadline(), "deadlocks are counted").await;
+        counted = deadlocks(world).await - before;
     }
+    row.hold(counted == all, format!("PostgreSQL counted {counted} deadlocks of {all}"));
     row.figure(format!("{all} deadlocks, told after so many of them {statuses:?}"));
     row.requests += told.len();
     serialization(world, &eve, &mut row).await;
@@ -59,39 +68,40 @@ pub(crate) async fn retried(world: &mut World) -> Row {
 /// it comes again as often. How often it did, and what it was told.
 async fn collide(world: &World, eve: &User, times: usize) -> (usize, Reply) {
     let (first, second) = (client(world, eve, "x").await, client(world, eve, "y").await);
-    let mut other = world.superuser().await;
-    // Only the server's side looks for a circle in time.
-    other.batch_execute("set deadlock_timeout = '1min'").await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..times {
+        let other = world.superuser().await;
+        // Only the server's side looks for a circle in time.
+        other.batch_execute("set deadlock_timeout = '1min'").await.unwrap();
+        others.push((pid(&other).await, other));
+    }
+    let mut others = others.into_iter();
+    let (mut holder, mut other) = others.next().unwrap();
     hold(&other, &second).await;
     let patch = |id: &str| json!({ "op": "patch", "id": id, "changes": { "notes": "z" } });
     let batch = json!({ "operations": [patch(&first), patch(&second)] });
     let sent = spawn(world, eve, "/api/clients/batch", &batch);
+    let close = format!("select from nexo.clients where id = '{first}' for update");
     let mut collisions = 0;
-    for time in 1..=times {
-        // One that is not tried again, or not so often, has its answer already.
-        if !waits_for_lock(world, 1, &sent).await {
-            break;
-        }
+    // One that is not tried again, or not so often, has its answer already.
+    while waits_for(world, holder, None, &sent).await {
         collisions += 1;
-        let next = world.superuser().await;
-        next.batch_execute("set deadlock_timeout = '1min'").await.unwrap();
-        let waits = (time < times).then(|| {
-            // In the queue before the server comes again.
+        let next = others.next().map(|(pid, next)| {
             let second = second.clone();
-            tokio::spawn(async move {
+            let held = tokio::spawn(async move {
                 hold(&next, &second).await;
                 next
-            })
+            });
+            (pid, held)
         });
-        if waits.is_some() {
-            waits_for_lock(world, 2, &sent).await;
+        if let Some((pid, _)) = &next {
+            // In the queue before the server comes again.
+            waits_for(world, holder, Some(*pid), &sent).await;
         }
-        let close = format!("select from nexo.clients where id = '{first}' for update");
         other.batch_execute(&close).await.unwrap();
         other.batch_execute("commit").await.unwrap();
-        if let Some(waits) = waits {
-            other = waits.await.unwrap();
-        }
+        let Some((pid, held)) = next else { break };
+        (holder, other) = (pid, held.await.unwrap());
     }
     (collisions, sent.await.unwrap())
 }
@@ -99,20 +109,26 @@ async fn collide(world: &World, eve: &User, times: usize) -> (usize, Reply) {
 /// The row has been changed since the transaction began, where that matters.
 async fn serialization(world: &World, eve: &User, row: &mut Row) {
     let superuser = world.superuser().await;
+    let id = client(world, eve, "z").await;
     let isolation =
         |level: &str| format!("alter role nexo_app set default_transaction_isolation = '{level}'");
     superuser.batch_execute(&isolation("repeatable read")).await.unwrap();
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'nexo_app'";
     superuser.batch_execute(end).await.unwrap();
-    crate::harness::until_ready(world.program.address).await;
-    let id = client(world, eve, "z").await;
+    // Until none of its connections is from before.
+    let (until, mut served) = (deadline(), 0);
+    while served < 5 {
+        let reply = world.program.get("/api/clients").by(eve).send().await;
+        served = if reply.status == 200 { served + 1 } else { 0 };
+        pause(until, "the server has connections again").await;
+    }
     // Nobody's work, so it has no entries in the audit log.
     superuser.batch_execute("set session_replication_role = replica; begin").await.unwrap();
     let change = format!("update nexo.clients set notes = 'other' where id = '{id}'");
     superuser.batch_execute(&change).await.unwrap();
     let patch = json!({ "op": "patch", "id": id, "changes": { "notes": "ours" } });
     let sent = spawn(world, eve, "/api/clients/batch", &json!({ "operations": [patch] }));
-    waits_for_lock(world, 1, &sent).await;
+    waits_for(world, pid(&superuser).await, None, &sent).await;
     superuser.batch_execute("commit").await.unwrap();
     let reply = sent.await.unwrap();
     superuser.batch_execute(&isolation("read committed")).await.unwrap();
@@ -138,20 +154,32 @@ async fn deadlocks(world: &World) -> i64 {
     world.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Waits until so many statements wait for somebody's lock, one of the server's among
-/// them; false if what was sent has its answer before.
-async fn waits_for_lock(world: &World, count: i64, sent: &JoinHandle<Reply>) -> bool {
+/// Waits until a statement of the server's waits for this process, and the process after
+/// it waits, too; false if what was sent has its answer before. (Others of the load wait
+/// for each other.)
+async fn waits_for(
+    world: &World,
+    holder: i32,
+    after: Option<i32>,
+    sent: &JoinHandle<Reply>,
+) -> bool {
     let superuser = world.superuser().await;
-    let sql = "select count(*), count(*) filter (where usename = 'nexo_app')
-        from pg_stat_activity where wait_event_type = 'Lock'
-            and wait_event in ('transactionid', 'tuple')";
+    let sql =
+        "select count(*) filter (where usename = 'nexo_app' and $1 = any(pg_blocking_pids(pid))),
+            count(*) filter (where pid = $2)
+        from pg_stat_activity where wait_event_type = 'Lock'";
     let until = deadline();
     while !sent.is_finished() {
-        let waiting = superuser.query_one(sql, &[]).await.unwrap();
-        if waiting.get::<_, i64>(0) >= count && waiting.get::<_, i64>(1) >= 1 {
+        let waiting = superuser.query_one(sql, &[&holder, &after]).await.unwrap();
+        let (server, next): (i64, i64) = (waiting.get(0), waiting.get(1));
+        if server > 0 && (after.is_none() || next > 0) {
             return true;
         }
         pause(until, "the server waits for the lock").await;
     }
     false
+}
+
+async fn pid(client: &Client) -> i32 {
+    client.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0)
 }

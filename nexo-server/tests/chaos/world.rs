@@ -173,7 +173,8 @@ pub(crate) async fn ended(pid: u32) {
 async fn start(folder: &Folder) -> Cluster {
     let options = ClusterOptions::persistent(&**folder)
         .setting("max_connections", MAX_CONNECTIONS.to_string())
-        .setting("deadlock_timeout", "1s");
+        // Longer than the harness takes to make one.
+        .setting("deadlock_timeout", "2s");
     Cluster::start(&Binaries::find_for(folder).unwrap(), &options).await.unwrap()
 }
 
