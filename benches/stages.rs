@@ -5,7 +5,9 @@
 //! the server with all of its stages on (limits, metrics, traces, the log as JSON),
 //! and through a gateway with an authentication and a CRM service behind it, over
 //! HTTP/1.1 and over HTTP/2. They take turns, so that a noisy machine is noisy for
-//! all of them; what counts is the ratio.
+//! all of them; what counts is the ratio. Where others use the machine as well, the
+//! time on a processor says more than the rate: that of this process, which is the
+//! servers and their callers without PostgreSQL.
 
 #[path = "support/trial.rs"]
 mod trial;
@@ -35,10 +37,13 @@ use nexo_core::model::{Client, Id};
 use nexo_core::testing::credentials;
 use nexo_core::{AuthConfig, Authenticator, Database, DatabaseConfig, TenantScope};
 use nexo_server::{
-    HttpConfig, MetricsConfig, RemoteConfig, Role, Server, TracesConfig, TrafficLimits,
+    HttpConfig, MetricsConfig, RemoteConfig, Role, Server, TracesConfig, TrafficLimits, json_log,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use trial::trial;
 
 const CALLERS: usize = 16;
@@ -47,7 +52,8 @@ const ROUND: Duration = Duration::from_secs(3);
 
 fn main() {
     // As in production, but nobody reads it.
-    tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::sink).init();
+    let log = tracing_subscriber::registry().with(EnvFilter::new("info"));
+    log.with(json_log(io::sink)).init();
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(compare(trial()));
 }
@@ -79,23 +85,34 @@ async fn compare(trial: bool) {
             .push((if protocol == "http" { "split, HTTP/1.1" } else { "split, HTTP/2" }, gateway));
     }
     let mut rates = vec![Vec::new(); places.len()];
+    let mut times = rates.clone();
     // Connections, plans and caches are there before it counts.
     for (_, place) in &places {
         load(*place, &callers, round / 3).await;
     }
     for _ in 0..rounds {
-        for ((_, place), rates) in places.iter().zip(&mut rates) {
-            rates.push(load(*place, &callers, round).await);
+        for ((_, place), (rates, times)) in places.iter().zip(rates.iter_mut().zip(&mut times)) {
+            let before = processor_time();
+            let rate = load(*place, &callers, round).await;
+            rates.push(rate);
+            if let Some((before, after)) = before.zip(processor_time()) {
+                times.push((after - before).as_secs_f64() * 1e6 / (rate * round.as_secs_f64()));
+            }
         }
     }
     if trial {
         println!("a trial: the figures below measure nothing");
     }
     println!("\nreads of one client a second, {CALLERS} callers, median of {rounds} rounds");
-    println!("{:20}{:>10}{:>20}{:>16}", "", "a second", "to the query alone", "to all in one");
+    println!(
+        "{:20}{:>10}{:>20}{:>16}{:>22}",
+        "", "a second", "to the query alone", "to all in one", "us of processor time"
+    );
     let medians: Vec<f64> = rates.iter_mut().map(|rates| median(rates)).collect();
-    for ((name, _), rate) in places.iter().zip(&medians) {
-        println!("{name:20}{rate:>10.0}{:>20.2}{:>16.2}", rate / medians[0], rate / medians[1]);
+    for (((name, _), rate), times) in places.iter().zip(&medians).zip(&mut times) {
+        let time = if times.is_empty() { f64::NAN } else { median(times) };
+        let (to_query, to_all) = (rate / medians[0], rate / medians[1]);
+        println!("{name:20}{rate:>10.0}{to_query:>20.2}{to_all:>16.2}{time:>22.0}");
     }
     drop(database);
     cluster.stop().await;
@@ -104,6 +121,17 @@ async fn compare(trial: bool) {
 fn median(rates: &mut [f64]) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
+}
+
+/// How long this process has been on a processor, where the system tells it so
+/// (Linux, in 100ths of a second).
+fn processor_time() -> Option<Duration> {
+    let told = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Behind the name, which may hold anything.
+    let (_, told) = told.rsplit_once(')')?;
+    let mut ticks = told.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
+    Some(Duration::from_millis((user + system) * 10))
 }
 
 /// Somebody with an account of their own, one client in it, and an address: what

@@ -52,6 +52,7 @@ pub use config::{
     ParseOriginError, ParseRedisUrlError, ParseServiceUrlError, RedisUrl, RemoteConfig, Role,
     Service, ServiceUrl, TlsConfig, TracesConfig, TrafficLimits,
 };
+pub use log::json_log;
 pub use mail::{MailConfig, MailConfigError};
 pub use oidc::{OidcConfigError, OidcProviders};
 pub use router::AmbiguousRoutes;

@@ -34,10 +34,13 @@ const USED: &str =
 
 /// Looks keys up, and remembers them.
 pub(super) struct ApiKeys {
-    known: Cache<(Id<Account>, [u8; 32]), Known>,
+    known: Cache<Key, Known>,
     places: Semaphore,
     turns: Semaphore,
 }
+
+/// The account, and the secret's hash.
+type Key = (Id<Account>, [u8; 32]);
 
 #[derive(Clone)]
 struct Known {
@@ -60,18 +63,22 @@ impl ApiKeys {
     /// as with a session.
     pub(super) async fn verify(&self, identity: &Identity, text: &str) -> Result<TenantScope> {
         let token = OpaqueToken::parse(Kind::ApiKey, text).ok_or_else(Error::bad_key)?;
-        let account = token.owner::<Account>();
-        let key = (account, token.hash());
+        let key = (token.owner::<Account>(), token.hash());
         if let Some(known) = self.known.get(&key)
             && known.at.elapsed() < AGE
             && !known.scope.is_outdated()
         {
             return Ok(known.scope);
         }
+        // Seldom, and large: not a part of every request's future.
+        Box::pin(self.look_up(identity, key)).await
+    }
+
+    async fn look_up(&self, identity: &Identity, key: Key) -> Result<TenantScope> {
         let _place = self.places.try_acquire().map_err(|_| busy())?;
         let _turn = self.turns.acquire().await.map_err(|_| busy())?;
         let at = Instant::now();
-        let hash = key.1.as_slice();
+        let (account, hash) = (key.0, key.1.as_slice());
         let find: [&(dyn ToSql + Sync); 2] = [&account, &hash];
         let calls = [Call { sql: FIND, params: &find, plan: Once }];
         let sight = Sight { account: Some(account), ..Sight::NONE };

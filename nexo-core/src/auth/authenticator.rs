@@ -194,7 +194,8 @@ impl Authenticator {
         if read_at.elapsed() < age {
             return;
         }
-        if let Err(error) = self.reload_into(&mut read_at).await {
+        // Seldom, and large: not a part of every request's future.
+        if let Err(error) = Box::pin(self.reload_into(&mut read_at)).await {
             tracing::warn!(%error, "the signing keys could not be read again");
             // Not with every request while the database is away.
             let pause = age.saturating_sub(UNKNOWN_KEY_PAUSE);

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn f7_a_share_goes_to_the_next_who_still_waits() {
         let (shares, account) = (Shares::of(1), Id::new());
-        let held = shares.take_at_once(account).unwrap();
+        let held = shares.take_at_once(account).expect("free");
         let mut turns: Vec<_> = (0..3).map(|_| Box::pin(shares.take(account))).collect();
         assert!(turns.iter_mut().all(|turn| turn.now_or_never().is_none()));
         assert_eq!(shares.waiting(), 3);

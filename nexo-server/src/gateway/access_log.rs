@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use nexo_core::model::ErrorCode;
 use tracing::Level;
 
+use super::trace_context::{Hex, TraceContext};
 use crate::extract::Caller;
 use crate::failure::Failure;
 use crate::respond::Reply;
@@ -44,7 +45,8 @@ impl Entry {
         let route = route.map_or("-", Route::path);
         let code = failure.map(|failure| failure.code().as_str());
         let (id, peer) = (caller.request, caller.ip);
-        let trace = caller.trace.map(|trace| tracing::field::display(trace.trace_id()));
+        let trace = caller.trace.map(TraceContext::trace_id);
+        let trace = trace.as_ref().map(Hex::as_str);
         let ms = self.0.elapsed().as_micros() as f64 / 1000.0;
         // A macro, because a level is part of an event's static description.
         macro_rules! line {

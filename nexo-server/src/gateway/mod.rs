@@ -18,6 +18,7 @@ mod trace;
 mod trace_context;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use http::request::Parts;
 use http::{Request, Response, Version};
@@ -133,7 +134,8 @@ async fn stages<'a>(
     seen.route = Some(found);
     limits::check_body(parts, found.max_body())?;
     let call = Call::new(parts, resource.into_params(), body, caller, app.http());
-    let answer = answer(app, found, parts, call, rates, &mut seen.standing);
+    // Pinned, because it is large, and is moved no more from here on.
+    let answer = pin!(answer(app, found, parts, call, rates, &mut seen.standing));
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.
         return answer.await;

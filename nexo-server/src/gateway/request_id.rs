@@ -1,7 +1,10 @@
 //! The name of a request, in the reply and in the log.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
+use uuid::Builder;
+use uuid::fmt::Hyphenated;
 
 use crate::respond::Reply;
 
@@ -22,8 +25,14 @@ impl RequestId {
     }
 
     fn new() -> Self {
-        let text = Uuid::now_v7().to_string();
-        Self(HeaderValue::try_from(text).expect("a UUID is header text"))
+        // Another one each time, and no secret: the system need not be asked for it.
+        let random = fastrand::u128(..).to_ne_bytes();
+        let [random @ .., _, _, _, _, _, _] = random;
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let id = Builder::from_unix_timestamp_millis(since_epoch.as_millis() as u64, &random);
+        let mut text = [0; Hyphenated::LENGTH];
+        let text = id.into_uuid().as_hyphenated().encode_lower(&mut text);
+        Self(HeaderValue::from_str(text).expect("a UUID is header text"))
     }
 
     pub(crate) fn value(&self) -> &HeaderValue {

@@ -3,11 +3,10 @@
 
 use http::request::Parts;
 use http::{Method, StatusCode};
-use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
 use super::request_id::RequestId;
-use super::trace_context::TraceContext;
+use super::trace_context::{Hex, TraceContext};
 
 /// Around everything that is done for a request.
 pub(super) struct Trace {
@@ -61,9 +60,6 @@ impl Trace {
 
 /// At the level of errors, so that it is around whatever is logged at all.
 fn span(id: &RequestId, context: Option<TraceContext>) -> Span {
-    let span = tracing::error_span!("request", id = id.as_str(), trace = Empty);
-    if let Some(context) = context {
-        span.record("trace", display(context.trace_id()));
-    }
-    span
+    let trace = context.map(TraceContext::trace_id);
+    tracing::error_span!("request", id = id.as_str(), trace = trace.as_ref().map(Hex::as_str))
 }

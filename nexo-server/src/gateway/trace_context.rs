@@ -6,7 +6,6 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -60,7 +59,8 @@ impl TraceContext {
 
     /// A trace that begins here. Nobody keeps it, as far as is known.
     pub(crate) fn begin() -> Self {
-        Self { trace: Uuid::now_v7().into_bytes(), span: span(), is_sampled: false }
+        let trace = fastrand::u128(1..).to_be_bytes();
+        Self { trace, span: span(), is_sampled: false }
     }
 
     /// The next step of the same trace.
@@ -73,8 +73,8 @@ impl TraceContext {
         HeaderValue::try_from(self.to_string()).expect("digits and dashes are header text")
     }
 
-    pub(crate) fn trace_id(self) -> impl fmt::Display {
-        Hex(self.trace)
+    pub(crate) fn trace_id(self) -> Hex<16> {
+        Hex::of(self.trace)
     }
 
     #[cfg(feature = "otlp")]
@@ -86,14 +86,15 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = u8::from(self.is_sampled);
-        write!(f, "00-{}-{}-{flags:02x}", Hex(self.trace), Hex(self.span))
+        let (trace, span) = (Hex::of(self.trace), Hex::of(self.span));
+        write!(f, "00-{}-{}-{flags:02x}", trace.as_str(), span.as_str())
     }
 }
 
-/// The half of a new UUID that has most of its random bits, and is never zero.
+/// At random, and never zero. It is to be another one each time, and no secret, so
+/// the system need not be asked for it.
 fn span() -> [u8; 8] {
-    let [.., a, b, c, d, e, f, g, h] = Uuid::now_v7().into_bytes();
-    [a, b, c, d, e, f, g, h]
+    fastrand::u64(1..).to_be_bytes()
 }
 
 fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
@@ -109,11 +110,22 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-struct Hex<const N: usize>([u8; N]);
+/// Bytes as digits.
+pub(crate) struct Hex<const N: usize>([[u8; 2]; N]);
 
-impl<const N: usize> fmt::Display for Hex<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+impl<const N: usize> Hex<N> {
+    fn of(bytes: [u8; N]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [[0; 2]; N];
+        for (pair, byte) in digits.iter_mut().zip(bytes) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        Self(digits)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.0.as_flattened()).expect("digits are ASCII")
     }
 }
 
@@ -127,7 +139,7 @@ mod tests {
     fn good_ones_come_back_as_they_were() {
         let context = TraceContext::parse(GOOD.as_bytes()).expect("it is good");
         assert_eq!(context.to_header(), GOOD);
-        assert_eq!(context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(context.trace_id().as_str(), "4bf92f3577b34da6a3ce929d0e0e4736");
         // Flags and fields that are not known yet.
         for (later, told) in [
             ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03", "01"),

@@ -27,6 +27,8 @@ pub(crate) type Reply = Response<Body>;
 /// On an answer that repeats the first one to its idempotency key.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// The most headers that replies usually have.
+const HEADERS: usize = 12;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// 200 with a value.
@@ -146,15 +148,17 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Outcome<Reply> {
 }
 
 fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-    let mut reply = Response::new(Body::Whole(body));
-    *reply.status_mut() = status;
+    let mut reply = empty(status);
+    *reply.body_mut() = Body::Whole(body);
     reply.headers_mut().insert(CONTENT_TYPE, content_type);
     reply
 }
 
 fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Body::Whole(Bytes::new()));
+    let mut reply = Response::new(Body::empty());
     *reply.status_mut() = status;
+    // Room for all that the gateway adds, at once.
+    reply.headers_mut().reserve(HEADERS);
     reply
 }
 

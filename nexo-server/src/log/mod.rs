@@ -3,10 +3,13 @@
 //! No token, password or cookie is ever given to it, and nobody outside can forge
 //! a line: what would end one is written escaped.
 
+mod json;
+
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 
 use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -44,11 +47,24 @@ fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let layer = fmt::layer().with_writer(|| OneLine(io::stderr()));
     match format {
-        LogFormat::Pretty => layer.with_target(false).with_ansi(io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => fmt::layer()
+            .with_writer(|| OneLine(io::stderr()))
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .boxed(),
+        LogFormat::Json => json_log(|| OneLine(io::stderr())).boxed(),
     }
+}
+
+/// The log as `nexo-server --log-format json` writes it, for a program that has a
+/// [`Server`](crate::Server) in it and a subscriber of its own.
+pub fn json_log<S, W>(to: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    fmt::layer().with_writer(to).fmt_fields(json::Members).event_format(json::Lines)
 }
 
 /// After the last line: what is not written yet and has been handed over.
@@ -64,7 +80,7 @@ struct OneLine<W>(W);
 impl<W: Write> Write for OneLine<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = event.strip_suffix(b"\n").unwrap_or(event);
-        if line.iter().any(|byte| b"\r\n".contains(byte)) {
+        if memchr::memchr2(b'\r', b'\n', line).is_some() {
             let mut escaped = Vec::with_capacity(event.len() + 16);
             for byte in line {
                 match byte {
@@ -93,7 +109,14 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        pub(super) fn text(&self) -> String {
+            let bytes = self.0.lock().expect("nobody panics").clone();
+            String::from_utf8(bytes).expect("text")
+        }
+    }
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -117,8 +140,7 @@ mod tests {
             let span = tracing::error_span!("request", id = "a\nb", odd = %error);
             span.in_scope(|| tracing::warn!(%error, ?error, text = "a\r\nb", "not\nmailed"));
         });
-        let bytes = written.0.lock().expect("nobody panics").clone();
-        let text = String::from_utf8(bytes).expect("text");
+        let text = written.text();
         assert_eq!(text.matches(['\r', '\n']).count(), 1, "{text:?}");
         assert!(text.ends_with('\n') && text.contains(r"550 no\r\n1970"), "{text}");
     }
