@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::connection::Connection;
 use super::latency::Latency;
-use super::pool::{Connection, Connections, PoolCount};
+use super::pool::{Connections, PoolCount};
 use super::reach::Reach;
 use crate::error::Result;
 use crate::model::{Account, Id};

@@ -11,9 +11,9 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error as PgError, Row, Statement};
 use tracing::Instrument;
 
+use super::connection::Connection;
 use super::in_order::in_order;
 use super::latency::Latency;
-use super::pool::Connection;
 use super::sqlstate::translate;
 use crate::error::Result;
 use crate::model::Permissions;
@@ -157,7 +157,7 @@ pub(crate) struct FlushError {
 /// connection goes back to its pool inside of a transaction.
 pub(crate) async fn flush(
     latency: &Latency,
-    connection: &ClientWrapper,
+    connection: &Connection,
     opening: &str,
     mode: Mode,
     calls: &[Ready<'_>],
@@ -182,7 +182,7 @@ pub(crate) async fn flush(
 /// failure by position. It neither begins nor ends a transaction by itself.
 pub(crate) async fn send(
     latency: &Latency,
-    connection: &ClientWrapper,
+    connection: &Connection,
     opening: Option<&str>,
     calls: &[Ready<'_>],
     ending: Option<&str>,
@@ -198,7 +198,7 @@ pub(crate) async fn send(
 
 async fn join(
     latency: &Latency,
-    connection: &ClientWrapper,
+    connection: &Connection,
     opening: Option<&str>,
     calls: &[Ready<'_>],
     ending: impl Future<Output = Result<(), PgError>>,
@@ -213,7 +213,7 @@ async fn join(
     let sent = Instant::now();
     // Polled in this order, and thereby queued in this order.
     let all = join3(opening, queries, ending).instrument(span());
-    let (opened, results, ended) = all.await;
+    let (opened, results, ended) = connection.under_way(all).await;
     latency.note(sent.elapsed());
 
     opened.map_err(|error| FlushError { position: 0, error })?;

@@ -13,6 +13,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{Error as PgError, Row};
 
 use super::flush::Ready;
+use super::retry::was_in_the_way;
 use super::sqlstate::translate;
 use super::transaction::Answered;
 use crate::error::{Error, Result};
@@ -132,7 +133,9 @@ impl<'a> GroupRun<'a> {
                 Some(first) => {
                     let rest = answered.split_off(first);
                     let Some((at, Err(error))) = rest.into_iter().next() else { continue };
-                    if error.code().is_none() {
+                    // The connection is lost, or the transaction was in another's way
+                    // and is run again as a whole.
+                    if error.code().is_none_or(was_in_the_way) {
                         return Err(translate(error));
                     }
                     if self.after_failure == AfterFailure::End {

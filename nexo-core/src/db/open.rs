@@ -89,11 +89,14 @@ impl Database {
         let app = Connections::new("app", &app, config.pool_size, config, &tls);
         let auth = Connections::new("auth", &auth, config.auth_pool_size(), config, &tls);
         let connection = app.acquire().await.map_err(|error| unreachable(APP, error))?;
-        check_version(&connection, false).await?;
-        catalog::check_role(&connection).await?;
-        catalog::check_objects(&connection).await?;
+        let checks = async {
+            check_version(&connection, false).await?;
+            catalog::check_role(&connection).await?;
+            catalog::check_objects(&connection).await
+        };
+        at_once(&connection, checks).await?;
         let connection = auth.acquire().await.map_err(|error| unreachable(AUTH, error))?;
-        catalog::check_role(&connection).await?;
+        at_once(&connection, catalog::check_role(&connection)).await?;
         let written = Written::default();
         Ok(Self(Arc::new(Inner {
             #[cfg(feature = "auth")]
@@ -250,6 +253,17 @@ impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive()
     }
+}
+
+/// Checks in one transaction, and so on one connection of a pooler's.
+async fn at_once(connection: &Client, checks: impl Future<Output = Result<()>>) -> Result<()> {
+    let plain = async |sql| {
+        let done = connection.batch_execute(sql).await;
+        done.map_err(|error| Error::setup("the database cannot be checked").because(error))
+    };
+    plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    checks.await?;
+    plain("COMMIT").await
 }
 
 /// The owner's part, under the start lock. Its connection is closed after it.

@@ -1,12 +1,11 @@
 //! Connection pools.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    ClientWrapper, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
-    TimeoutType, Timeouts,
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Timeouts,
 };
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Config;
@@ -14,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::backoff::Backoff;
 use super::config::DatabaseConfig;
+use super::connection::Connection;
 use super::shares::{Share, Shares};
 use super::sqlstate::unavailable;
 use super::unprepared::ParameterTypes;
@@ -31,30 +31,6 @@ pub(crate) struct Connections {
     shares: Arc<Shares>,
     backoff: Arc<Backoff>,
     unprepared: Option<ParameterTypes>,
-}
-
-/// One of them, which goes back when dropped.
-pub(crate) struct Connection {
-    // Before the share: it is back when the share's next owner looks for one.
-    object: Object,
-    _share: Option<Share>,
-    /// There where nothing may be prepared.
-    pub(super) unprepared: Option<ParameterTypes>,
-}
-
-impl Connection {
-    /// Closes it.
-    pub(super) fn close(self) {
-        drop(Object::take(self.object));
-    }
-}
-
-impl Deref for Connection {
-    type Target = ClientWrapper;
-
-    fn deref(&self) -> &ClientWrapper {
-        &self.object
-    }
 }
 
 impl Connections {
@@ -104,15 +80,19 @@ impl Connections {
                 share.map_err(|_| busy("all database connections of the account are busy"))?
             }
         };
-        Ok(Connection { _share: Some(share), ..self.acquire_within(&timeouts).await? })
+        self.acquire_within(&timeouts, Some(share)).await
     }
 
     /// A connection, or why there is none.
     pub(super) async fn acquire(&self) -> Result<Connection> {
-        self.acquire_within(&self.pool.timeouts()).await
+        self.acquire_within(&self.pool.timeouts(), None).await
     }
 
-    async fn acquire_within(&self, timeouts: &Timeouts) -> Result<Connection> {
+    async fn acquire_within(
+        &self,
+        timeouts: &Timeouts,
+        share: Option<Share>,
+    ) -> Result<Connection> {
         if self.backoff.is_on() && self.pool.status().available == 0 {
             self.backoff.wait().await;
         }
@@ -127,7 +107,7 @@ impl Connections {
         if self.backoff.is_on() && Object::metrics(&object).recycled.is_none() {
             self.backoff.connected();
         }
-        Ok(Connection { object, _share: None, unprepared: self.unprepared.clone() })
+        Ok(Connection::new(object, share, self.unprepared.clone()))
     }
 
     /// How busy it is now.

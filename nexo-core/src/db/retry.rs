@@ -27,6 +27,11 @@ where
     }
 }
 
+/// Whether PostgreSQL has ended a transaction because of another one.
+pub(super) fn was_in_the_way(state: &SqlState) -> bool {
+    matches!(*state, SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE)
+}
+
 /// The attempts of one transaction.
 #[derive(Default)]
 pub(super) struct Retry {
@@ -36,11 +41,7 @@ pub(super) struct Retry {
 impl Retry {
     /// Whether to run it again after it failed like this.
     pub(super) fn is_worth_it(&mut self, state: Option<&SqlState>) -> bool {
-        let lost = matches!(
-            state,
-            Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
-        );
-        let again = lost && self.retries < RETRIES;
+        let again = state.is_some_and(was_in_the_way) && self.retries < RETRIES;
         self.retries += u32::from(again);
         again
     }

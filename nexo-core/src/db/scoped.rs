@@ -9,10 +9,9 @@ use super::actor;
 use super::alive::{Alive, explain};
 use super::app::App;
 use super::flush::{Access, Call, Mode, flush, prepare};
-use super::lent::Lent;
 use super::reach::Reach;
-use super::retry::Retry;
-use super::sqlstate::{state, translate};
+use super::retry::retried;
+use super::sqlstate::translate;
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions};
 use crate::tenant::TenantScope;
@@ -70,20 +69,14 @@ impl Executor for Scoped<'_> {
             true => Reach::of_records(self.scope, access.needs),
             false => Reach::Account,
         };
-        let mut retry = Retry::default();
-        loop {
-            match self.send_as(reach, access.mode, calls).await {
-                // The database had something against it.
-                Err(forbidden) if forbidden.is_forbidden() => {
-                    return Err(self.refuse(forbidden).await);
-                }
-                Err(error) if retry.is_worth_it(state(&error)) => retry.pause().await,
-                Ok(rows) if access.mode != Mode::Read => {
-                    self.app.written().add(self.scope.account_id());
-                    return Ok(rows);
-                }
-                done => return done,
+        match retried(|| self.send_as(reach, access.mode, calls)).await {
+            // The database had something against it.
+            Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
+            Ok(rows) if access.mode != Mode::Read => {
+                self.app.written().add(self.scope.account_id());
+                Ok(rows)
             }
+            done => done,
         }
     }
 
@@ -110,7 +103,7 @@ impl Scoped<'_> {
 
     async fn send_as(&self, reach: Reach, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
         let account = self.scope.account_id();
-        let connection = Lent::new(self.app.acquire(reach, account).await?);
+        let connection = self.app.acquire(reach, account).await?;
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
@@ -118,7 +111,6 @@ impl Scoped<'_> {
         let Some(alive) = Alive::of(self.scope) else {
             let prepared = prepare(&connection, &calls).await?;
             let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
-            connection.answered();
             return sent.map_err(|failed| translate(failed.error));
         };
         let asked = alive.params();
@@ -127,7 +119,6 @@ impl Scoped<'_> {
         guarded.extend_from_slice(&calls);
         let prepared = prepare(&connection, &guarded).await?;
         let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
-        connection.answered();
         let mut rows = sent.map_err(|failed| explain(self.scope, failed))?;
         rows.remove(0);
         Ok(rows)

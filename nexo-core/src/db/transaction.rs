@@ -8,11 +8,11 @@ use tokio_postgres::types::ToSql;
 
 use super::alive::{Alive, explain};
 use super::app::App;
+use super::connection::Connection;
 use super::flush::{Access, Call, FlushError, Mode, enqueue, prepare, send};
 use super::groups::{AfterFailure, BACK, GroupRun, SAVEPOINT, Step};
 use super::in_order::in_order;
 use super::once::Claim;
-use super::pool::Connection;
 use super::reach::Reach;
 use super::scoped::{Executor, REFUSED, bind, opening};
 use super::sqlstate::translate;
@@ -142,7 +142,8 @@ impl Transaction {
         steps: &[Step<'_>],
     ) -> std::vec::IntoIter<Result<Vec<Row>, tokio_postgres::Error>> {
         self.is_long_at_work.store(true, Ordering::Relaxed);
-        let answers = in_order(steps.iter().map(|step| step.run(self.connection()))).await;
+        let run = in_order(steps.iter().map(|step| step.run(self.connection())));
+        let answers = self.connection().under_way(run).await;
         self.is_long_at_work.store(false, Ordering::Relaxed);
         answers.into_iter()
     }

@@ -5,8 +5,8 @@ use tokio_postgres::Row;
 
 use super::alive::{Alive, explain};
 use super::app::App;
+use super::connection::Connection;
 use super::flush::{Access, Call, Mode, enqueue, prepare, send};
-use super::pool::Connection;
 use super::reach::Reach;
 use super::scoped::{Executor, bind, opening};
 use super::sqlstate::translate;
@@ -73,7 +73,8 @@ impl UnitOfWork {
             ));
         }
         self.open = false;
-        let kept = self.connection.batch_execute("COMMIT").await;
+        let commit = self.connection.batch_execute("COMMIT");
+        let kept = self.connection.under_way(commit).await;
         self.app.written().add(self.scope.account_id());
         kept.map_err(translate)
     }

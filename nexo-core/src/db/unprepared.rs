@@ -36,7 +36,8 @@ impl ParameterTypes {
 }
 
 /// Prepares the statement, looks at it, and drops it: all in one query, and so on
-/// one connection of the pooler's, also outside of a transaction.
+/// one connection of the pooler's, also outside of a transaction. Only the program's
+/// own statements come here: a semicolon would begin another one.
 async fn ask(connection: &ClientWrapper, sql: &str) -> Result<Vec<u32>, PgError> {
     // A name that nobody else has on that connection, should it ever stay there.
     let name = format!("nexo_{}", Uuid::now_v7().simple());

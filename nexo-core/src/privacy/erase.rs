@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 
 use super::PrivacyRepository;
-use crate::db::{Access, Call, Executor, translate};
+use crate::db::{Access, Call, Executor, retried, translate};
 use crate::error::{Error, Result};
 use crate::model::{
     Erase, Erased, ErrorCode, FieldCode, FieldError, Id, Permission, Person, Validate,
@@ -43,6 +43,15 @@ impl PrivacyRepository {
         erase: &Erase,
     ) -> Result<Erased<T>> {
         erase.validate().map_err(Error::invalid)?;
+        retried(|| self.erase_now(scope, id, erase)).await
+    }
+
+    async fn erase_now<T: Table + Person>(
+        &self,
+        scope: &TenantScope,
+        id: Id<T>,
+        erase: &Erase,
+    ) -> Result<Erased<T>> {
         let erasure = const { T::ERASURE.expect("a person's table has its statements") };
         let needs = (Permission::PrivacyManage | T::TO_READ).with(T::TO_WRITE).with(T::TO_DELETE);
         let one: [&(dyn ToSql + Sync); 1] = [&id];
