@@ -52,7 +52,7 @@ impl App {
 
     /// A connection for work in the account.
     pub(super) async fn acquire(&self, reach: Reach, account: Id<Account>) -> Result<Connection> {
-        self.connections(reach).acquire_for(account).await
+        self.connections(reach).acquire_for(*account.as_uuid()).await
     }
 
     pub(super) fn connections(&self, reach: Reach) -> &Connections {

@@ -56,8 +56,11 @@ impl Backoff {
         let length = match *pause {
             // Those who tried at the same time are one failure.
             Some(Pause { until, .. }) if until > now => return,
-            Some(Pause { length, .. }) => (length * 2).min(LONGEST),
-            None => FIRST,
+            // A failure long after the last one is another story.
+            Some(Pause { until, length }) if now < until + 10 * LONGEST => {
+                (length * 2).min(LONGEST)
+            }
+            _ => FIRST,
         };
         *pause = Some(Pause { until: now + length, length });
         self.is_on.store(true, Ordering::Relaxed);
@@ -89,6 +92,9 @@ mod tests {
             now += expected;
             assert_eq!(backoff.moment(now, 0.5), None, "whoever comes later need not wait");
         }
+        now += 11 * LONGEST;
+        backoff.failed_at(now);
+        assert_eq!(backoff.moment(now, 0.0), Some(now + FIRST));
         assert!(backoff.is_on());
         backoff.connected();
         assert!(!backoff.is_on());

@@ -68,10 +68,11 @@ impl DatabaseConfig {
     /// are opened when users who see only some records need them. Identity
     /// work has a pool of a quarter of that, and at least 2.
     ///
-    /// One account takes three quarters of them at most (of two or less, all): the
-    /// rest is there for the others, whatever its statements wait for. So many units
-    /// of work of one account may be open at a time, and one less if a repository is
-    /// used beside them.
+    /// One account takes three quarters of them at most (of two or less, all), and
+    /// each of several at a time no more than three times what is left: the rest is
+    /// there for the others, whatever its statements wait for. So many units of work
+    /// of one account may be open at a time, and one less if a repository is used
+    /// beside them.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections.max(1);

@@ -143,7 +143,10 @@ impl Identity {
         within: Option<(Id<Account>, Id<Session>)>,
         calls: &[Call<'_>],
     ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
-        let connection = self.pool.acquire().await?;
+        let connection = match sight.user {
+            Some(user) => self.pool.acquire_for(*user.as_uuid()).await?,
+            None => self.pool.acquire().await?,
+        };
         let prepared = prepare(&connection, calls).await?;
         // Formatted UUIDs and Base64: they cannot carry SQL.
         let mut opening = mode.begin().to_owned();

@@ -10,6 +10,7 @@ use deadpool_postgres::{
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::config::DatabaseConfig;
@@ -18,7 +19,7 @@ use super::shares::{Share, Shares};
 use super::sqlstate::unavailable;
 use super::unprepared::ParameterTypes;
 use crate::error::{Error, Result};
-use crate::model::{Account, ErrorCode, Id};
+use crate::model::ErrorCode;
 
 /// Longer than any statement of a request may take.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,16 +69,16 @@ impl Connections {
         }
     }
 
-    /// A connection for an account, which takes no more than its share of them.
-    pub(super) async fn acquire_for(&self, account: Id<Account>) -> Result<Connection> {
+    /// A connection for somebody who has no more than their share of them.
+    pub(super) async fn acquire_for(&self, holder: Uuid) -> Result<Connection> {
         let mut timeouts = self.pool.timeouts();
-        let share = match self.shares.take_at_once(account) {
+        let share = match self.shares.take_at_once(holder) {
             Some(share) => share,
             None => {
                 let (start, most) = (Instant::now(), timeouts.wait.unwrap_or_default());
-                let share = timeout(most, self.shares.take(account)).await;
+                let share = timeout(most, self.shares.take(holder)).await;
                 timeouts.wait = Some(most.saturating_sub(start.elapsed()));
-                share.map_err(|_| busy("all database connections of the account are busy"))?
+                share.map_err(|_| busy())?
             }
         };
         self.acquire_within(&timeouts, Some(share)).await
@@ -97,7 +98,7 @@ impl Connections {
             self.backoff.wait().await;
         }
         let object = self.pool.timeout_get(timeouts).await.map_err(|error| match error {
-            PoolError::Timeout(TimeoutType::Wait) => busy("all database connections are busy"),
+            PoolError::Timeout(TimeoutType::Wait) => busy(),
             // Whatever the server said at the door, the caller can only wait.
             other => {
                 self.backoff.failed();
@@ -123,8 +124,9 @@ impl Connections {
     }
 }
 
-fn busy(what: &'static str) -> Error {
-    Error::new(ErrorCode::Overloaded, what).retry_in(Duration::from_secs(1))
+fn busy() -> Error {
+    Error::new(ErrorCode::Overloaded, "all database connections are busy")
+        .retry_in(Duration::from_secs(1))
 }
 
 /// How busy a pool of connections is.
@@ -139,6 +141,6 @@ pub struct PoolCount {
     pub open: usize,
     /// Of them, those that nobody uses.
     pub idle: usize,
-    /// Those who wait for one, also where only their account has all of its share.
+    /// Those who wait for one, also where only they have all of their share.
     pub waiting: usize,
 }
