@@ -79,7 +79,7 @@ pub(crate) async fn database(app: &App) -> State {
 }
 
 /// What the processes of a service said last.
-fn elsewhere(upstream: &Upstream) -> State {
+pub(crate) fn elsewhere(upstream: &Upstream) -> State {
     let backends = upstream.backends();
     let says = |said: Readiness| backends.iter().any(|backend| backend.readiness() == said);
     match () {

@@ -20,7 +20,7 @@ pub struct MetricsConfig {
 
 #[derive(Debug, Args)]
 pub(crate) struct MetricsArgs {
-    /// Address and port for /metrics, apart from the callers'; port 0 takes a free one, off tells none. If the default one is taken, the server warns and goes on
+    /// Address and port for /metrics, apart from the callers'; port 0 takes a free one, off tells none. 127.0.0.1:9465 for the role auth, 127.0.0.1:9466 for crm. If the default one is taken, the server warns and goes on
     #[arg(
         long, env = "NEXO_METRICS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9464",
         default_value_ifs = [("role", "auth", "127.0.0.1:9465"), ("role", "crm", "127.0.0.1:9466")],

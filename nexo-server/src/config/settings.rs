@@ -55,6 +55,9 @@ Examples:
       The same for a try: a free port, and nothing is kept.
   DATABASE_URL=postgres://owner:secret@db.example/crm nexo-server --listen 0.0.0.0:4000
       Serves from an existing database, whose schema the owner's role migrates.
+  NEXO_ROLE=gateway AUTH_SERVICE_URL=http://10.0.0.11:4001 \\
+  CRM_SERVICE_URL=http://10.0.0.21:4002,http://10.0.0.22:4002 nexo-server --trusted-proxy 10.0.0.5
+      Hands requests on to other processes, behind a proxy that tells callers' addresses.
   NEXO_LOG_FORMAT=json NEXO_LOG=info,nexo_server::request=warn nexo-server
       Logs for machines, and only the requests that failed.
   nexo-server demo
@@ -103,11 +106,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<DatabaseUrl>,
 
-    /// The same database as the role nexo_app, if its password is managed elsewhere
+    /// The same database as the role nexo_app, if its password is managed elsewhere or PgBouncer is in between; both roles' or none
     #[arg(long, env = "NEXO_APP_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) app_database_url: Option<DatabaseUrl>,
 
-    /// The same database as the role nexo_auth, if its password is managed elsewhere
+    /// The same database as the role nexo_auth, if its password is managed elsewhere or PgBouncer is in between; both roles' or none
     #[arg(long, env = "NEXO_AUTH_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) auth_database_url: Option<DatabaseUrl>,
 
@@ -161,7 +164,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "NEXO_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origin: Vec<Origin>,
 
-    /// Proxy or network of proxies whose X-Forwarded-For is believed; several as above
+    /// Proxy or network of proxies whose X-Forwarded-For is believed; several with commas or by repeating
     #[arg(long, env = "NEXO_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Network>,
 

@@ -15,7 +15,7 @@ pub(crate) struct SplitSettings {
     #[arg(long, env = "AUTH_SERVICE_URL", value_name = "URL", value_delimiter = ',')]
     pub(crate) auth_service_url: Vec<ServiceUrl>,
 
-    /// Where processes of the role crm are, likewise
+    /// Where processes of the role crm are: http://crm.internal:4002, or h2c://… for HTTP/2; several with commas or by repeating
     #[arg(long, env = "CRM_SERVICE_URL", value_name = "URL", value_delimiter = ',')]
     pub(crate) crm_service_url: Vec<ServiceUrl>,
 }

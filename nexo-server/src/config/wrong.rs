@@ -23,7 +23,7 @@ pub(crate) enum Refused {
 /// A wrong value is reported with the names of its flag and its variable, the
 /// value, unless it may hold a secret, and what was expected instead.
 pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, ArgMatches), Refused> {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = role_after_command(args.into_iter().collect());
     let matches =
         Cli::definition().try_get_matches_from(&args).map_err(|error| explain(error, &args))?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(Refused::Usage)?;
@@ -36,6 +36,23 @@ pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<(Cli, Arg
         Some(text) => Err(Refused::Setting(text.to_owned())),
         None => Ok((cli, matches)),
     }
+}
+
+/// What is given before a command is not seen by the defaults behind it, and some of
+/// them depend on the role.
+fn role_after_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    let definition = Cli::definition();
+    let is_command = |arg: &OsString| definition.find_subcommand(arg).is_some();
+    let Some(command) = args.iter().position(is_command) else { return args };
+    let is_role = |arg: &OsString| {
+        arg == "--role" || arg.to_str().is_some_and(|arg| arg.starts_with("--role="))
+    };
+    let Some(role) = args[..command].iter().position(is_role) else { return args };
+    let length = if args[role] == "--role" { 2 } else { 1 };
+    if role + length <= command {
+        args[role..=command].rotate_left(length);
+    }
+    args
 }
 
 fn explain(error: clap::Error, args: &[OsString]) -> Refused {
@@ -149,6 +166,24 @@ mod tests {
         let program = cli.settings.http();
         let library = HttpConfig { metrics: program.metrics.clone(), ..HttpConfig::default() };
         assert_eq!(format!("{program:?}"), format!("{library:?}"));
+    }
+
+    #[test]
+    fn the_role_is_the_same_before_and_after_a_command() {
+        for (given, expected) in [
+            ("x --role crm config", "x config --role crm"),
+            ("x --role=crm --ephemeral config", "x --ephemeral config --role=crm"),
+            ("x config --role crm", "x config --role crm"),
+            ("x --role crm", "x --role crm"),
+            ("x --role config", "x --role config"),
+        ] {
+            let moved = role_after_command(given.split(' ').map(OsString::from).collect());
+            assert_eq!(moved, expected.split(' ').collect::<Vec<_>>(), "{given}");
+        }
+        let given =
+            "x --role auth --database-url postgres://o@h/d --auth-service-url http://a serve";
+        let (cli, _) = read(given.split(' ').map(OsString::from)).expect("a good command line");
+        assert_eq!(cli.settings.listen.port(), 4001);
     }
 
     #[test]

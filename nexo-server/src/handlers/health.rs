@@ -71,7 +71,7 @@ pub(crate) async fn health(app: &App) -> Outcome<Reply> {
     let status = match database {
         _ if app.is_draining() => "draining",
         State::Starting => "starting",
-        State::Ok if unready(app).is_none() => "ok",
+        State::Ok if !is_degraded(app) => "ok",
         State::Ok | State::Busy | State::Unreachable => "degraded",
     };
     let database = match database {
@@ -89,9 +89,24 @@ fn unready(app: &App) -> Option<String> {
         return Some("the keys of access tokens are not known yet".to_owned());
     }
     // A service that knows the keys does its work while who signs is away.
-    let mut asked = remotes.all().filter(|_| app.http().role == Role::Gateway);
-    let away = asked.find(|upstream| !upstream.is_ready())?;
-    Some(format!("no process of the service {} is ready", away.service()))
+    if app.http().role != Role::Gateway {
+        return None;
+    }
+    let states = || remotes.all().map(|upstream| (upstream, health::elsewhere(upstream)));
+    if let Some((asked, _)) = states().find(|(_, state)| *state == State::Starting) {
+        return Some(format!("no process of the service {} was asked yet", asked.service()));
+    }
+    // What one service does goes on while the other is away: all gateways would go
+    // with it, and nobody would be told what is at fault.
+    (!states().any(|(_, state)| state.is_ok()))
+        .then(|| "no process of any service is ready".to_owned())
+}
+
+/// Whether something of what callers come for is away.
+fn is_degraded(app: &App) -> bool {
+    let is_gateway = app.http().role == Role::Gateway;
+    let is_away = || app.remotes().all().any(|upstream| !upstream.is_ready());
+    unready(app).is_some() || (is_gateway && is_away())
 }
 
 pub(crate) async fn auth(app: &App) -> Outcome<Reply> {

@@ -196,10 +196,12 @@ async fn a_service_that_is_away_takes_nothing_else_with_it() {
     assert!(away.header("retry-after").is_some());
     assert_eq!(gateway.post("/api/auth/login", &login).send().await.status, 200);
     let deadline = deadline();
-    while gateway.get("/ready").send().await.status == 200 {
-        pause(deadline, "the gateway says that it is not ready").await;
+    while gateway.get("/health").send().await.json()["status"] != "degraded" {
+        pause(deadline, "the gateway says that something is away").await;
     }
-    assert_eq!(gateway.get("/health").send().await.status, 200, "it lives");
+    assert_eq!(gateway.get("/health/crm").send().await.status, 503);
+    let ready = gateway.get("/ready").send().await.status;
+    assert_eq!(ready, 200, "or a balancer took away what still works");
 
     let listen = crm_address.to_string();
     let again = service("crm", &database, &["--auth-service-url", &auth_url]);
@@ -213,8 +215,11 @@ async fn a_service_that_is_away_takes_nothing_else_with_it() {
     assert_eq!(clients().await.status, 200);
     let login = gateway.post("/api/auth/login", &login).send().await;
     assert_eq!((login.status, login.problem().as_str()), (503, "unavailable"));
-    gateway.stop();
     crm.stop();
+    while gateway.get("/ready").send().await.status == 200 {
+        pause(deadline, "the gateway says that nothing is there").await;
+    }
+    gateway.stop();
 }
 
 /// Both CRM processes are restarted one after the other under load: no request
