@@ -5,7 +5,7 @@ use super::filter_value::FilterValue;
 use super::{Entity, Filters, ListParams, MAX_LIMIT, Sort};
 
 /// The parameters that every list has, besides its filters.
-const COMMON: [&str; 7] = ["limit", "cursor", "sort", "q", "archived", "count", "expand"];
+const COMMON: [&str; 8] = ["limit", "cursor", "sort", "q", "archived", "count", "expand", "fields"];
 
 impl<T: Entity> ListParams<T> {
     /// Takes one query parameter, decoded. `expand` may be given several times

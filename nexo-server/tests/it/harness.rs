@@ -215,7 +215,10 @@ pub(crate) async fn serve_as(
 /// Waits until a server takes requests.
 pub(crate) async fn until_ready(address: SocketAddr) {
     let deadline = deadline();
-    while Call::to(address, "GET", "/ready").send().await.status != 200 {
+    // A gateway is ready while one of its services is away, and not healthy.
+    while Call::to(address, "GET", "/health").send().await.json()["status"] != "ok"
+        || Call::to(address, "GET", "/ready").send().await.status != 200
+    {
         pause(deadline, "the server is ready").await;
     }
 }
