@@ -11,15 +11,14 @@ use crate::failure::{Failure, Outcome};
 pub(crate) const MAX_URI: usize = 8 * 1024;
 /// All header names and values together, in bytes.
 pub(crate) const MAX_HEADERS: usize = 16 * 1024;
-/// The most header fields.
+/// The most header fields. hyper has room for as many without asking for memory, and
+/// answers further ones with a bare 431.
 pub(crate) const MAX_HEADER_COUNT: usize = 100;
 /// The largest body, in bytes, of a route that takes no files.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
-/// The most header fields that hyper parses, and the largest head that it
-/// buffers. Both are above the limits of this stage, so that within them the
-/// answer is a problem document, and not hyper's bare 431.
-pub(crate) const PARSER_MAX_HEADER_COUNT: usize = 256;
+/// The largest head that hyper buffers. It is above the limits of this stage, so that
+/// within it the answer is a problem document, and not hyper's bare 431.
 pub(crate) const PARSER_MAX_HEAD: usize = 64 * 1024;
 
 /// Refuses what a proxy in front might frame otherwise than hyper does, and what

@@ -100,7 +100,6 @@ async fn serve(stream: TcpStream, app: Arc<App>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .keep_alive(false)
-        .max_headers(limits::MAX_HEADER_COUNT)
         .max_buf_size(limits::MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     if let Ok(Err(error)) = timeout(CONNECTION, connection).await {

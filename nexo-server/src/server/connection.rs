@@ -57,7 +57,6 @@ impl Connections {
             // It runs from the end of one request to the head of the next one;
             // how long the head itself takes is the socket's to watch.
             .header_read_timeout(app.http().idle_timeout)
-            .max_headers(limits::PARSER_MAX_HEADER_COUNT)
             .max_buf_size(limits::PARSER_MAX_HEAD);
         let callers = Callers::new(app.http().max_connections_per_ip);
         let (http, graceful) = (Arc::new(http), GracefulShutdown::new());

@@ -169,11 +169,11 @@ async fn h3_heads_that_are_too_large() {
         for at in 0..101 {
             many = many.header(&format!("x-{at}"), "v");
         }
+        // Over HTTP/1.1 by what parses heads, and without a problem.
+        assert_eq!(protocol.send(many).await.status, 431);
         let large = server.get("/health").header("x", &"v".repeat(16_384));
-        for call in [many, large] {
-            let reply = protocol.send(call).await;
-            assert_eq!((reply.status, reply.problem().as_str()), (431, "headers_too_large"));
-        }
+        let reply = protocol.send(large).await;
+        assert_eq!((reply.status, reply.problem().as_str()), (431, "headers_too_large"));
     }
     // More than is even decoded: a bare 431, as over HTTP/1.1.
     let large = server.get("/health").header("x", &"v".repeat(66_000));
