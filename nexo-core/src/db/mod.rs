@@ -18,6 +18,7 @@ mod migrate;
 mod once;
 mod open;
 mod pool;
+mod pooler;
 mod reach;
 mod retry;
 mod roles;

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::app::App;
 use super::flush::{Access, Call};
 use super::reach::Reach;
+use super::retry::Retry;
 use super::scoped::{Executor, Scoped};
-use super::sqlstate::translate;
+use super::sqlstate::{state, translate};
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, Permissions};
@@ -93,8 +94,9 @@ impl<R> Once<R> {
     }
 }
 
-/// Does the work in one transaction. With a key, its result is kept in the same
-/// transaction, and given again when the key was there already.
+/// Does the work in one transaction, and again if that was in another's way. With
+/// a key, its result is kept in the same transaction, and given again when the key
+/// was there already.
 pub(crate) async fn once<R, W>(
     app: &App,
     scope: &TenantScope,
@@ -104,7 +106,27 @@ pub(crate) async fn once<R, W>(
 ) -> Result<Once<R>>
 where
     R: Serialize + DeserializeOwned,
-    W: AsyncFnOnce(&Transaction) -> Result<R>,
+    W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
+{
+    let mut retry = Retry::default();
+    loop {
+        match attempt(app, scope, reach, key, work).await {
+            Err(error) if retry.is_worth_it(state(&error)) => retry.pause().await,
+            done => return done,
+        }
+    }
+}
+
+async fn attempt<R, W>(
+    app: &App,
+    scope: &TenantScope,
+    reach: Reach,
+    key: Option<&IdempotencyKey>,
+    work: W,
+) -> Result<Once<R>>
+where
+    R: Serialize + DeserializeOwned,
+    W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
 {
     let claim = key.map(|key| Claim { user: owner_of_key(scope), key: key.clone() });
     let transaction = Transaction::new(app, scope, reach, claim).await?;

@@ -24,7 +24,7 @@ use super::scoped::Scoped;
 use super::sqlstate::translate;
 use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
-use super::{catalog, migrate::check_version, tls};
+use super::{catalog, migrate::check_version, pooler, tls};
 use crate::error::{Error, Result};
 use crate::import::Importer;
 use crate::model::{Account, Id, Permissions, SearchParams, SearchResult};
@@ -95,6 +95,10 @@ impl Database {
             catalog::check_objects(&connection).await
         };
         at_once(&connection, checks).await?;
+        if config.prepared_statements {
+            let other = limited.acquire().await.map_err(|error| unreachable(APP, error))?;
+            pooler::check(&connection, &other).await?;
+        }
         let connection = auth.acquire().await.map_err(|error| unreachable(AUTH, error))?;
         at_once(&connection, catalog::check_role(&connection)).await?;
         let written = Written::default();
@@ -219,7 +223,7 @@ impl Database {
     ) -> Result<Once<R>>
     where
         R: Serialize + DeserializeOwned,
-        W: AsyncFnOnce(&Transaction) -> Result<R>,
+        W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
     {
         let reach = Reach::of_records(scope, Permissions::NONE);
         once(&self.0.app, scope, reach, key, work).await
@@ -234,7 +238,7 @@ impl Database {
     ) -> Result<Once<R>>
     where
         R: Serialize + DeserializeOwned,
-        W: AsyncFnOnce(&Transaction) -> Result<R>,
+        W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
     {
         once(&self.0.app, scope, Reach::Account, key, work).await
     }

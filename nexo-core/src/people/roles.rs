@@ -189,15 +189,15 @@ impl RoleRepository {
             Call::new(DISINHERIT, &inherit),
             Call::new(GET, &one),
         ];
-        let transaction = self.database.transaction(scope).await?;
-        let access = Access::write_in_turn(Permission::RoleManage);
-        let changed = transaction.run(access, &calls).await?;
-        if changed[1].is_empty() {
-            return Err(missed(&transaction, id).await);
-        }
-        let role = the_role(&changed[3])?;
-        transaction.commit(String::new).await?;
-        Ok(role)
+        let work = async |transaction: &Transaction| {
+            let access = Access::write_in_turn(Permission::RoleManage);
+            let changed = transaction.run(access, &calls).await?;
+            if changed[1].is_empty() {
+                return Err(missed(transaction, id).await);
+            }
+            the_role(&changed[3])
+        };
+        Ok(self.database.once_in_account(scope, None, work).await?.into_inner())
     }
 
     /// Deletes a role that nobody has and nothing inherits from.
@@ -210,22 +210,24 @@ impl RoleRepository {
         id: Id<Role>,
         expected_version: Option<i64>,
     ) -> Result<()> {
-        let transaction = self.database.transaction(scope).await?;
         let params: [&(dyn ToSql + Sync); 2] = [&id, &expected_version];
-        let access = Access::write_in_turn(Permission::RoleManage);
-        let deleted = transaction.run(access, &[Call::new(DELETE, &params)]).await;
-        let deleted = deleted.map_err(|error| match error.code() {
-            ErrorCode::ValidationFailed => Error::new(
-                ErrorCode::InUse,
-                "members have the role, or other roles inherit from it; change those first",
-            )
-            .because(error),
-            _ => error,
-        })?;
-        if deleted[0].is_empty() {
-            return Err(missed(&transaction, id).await);
-        }
-        transaction.commit(String::new).await
+        let work = async |transaction: &Transaction| {
+            let access = Access::write_in_turn(Permission::RoleManage);
+            let deleted = transaction.run(access, &[Call::new(DELETE, &params)]).await;
+            let deleted = deleted.map_err(|error| match error.code() {
+                ErrorCode::ValidationFailed => Error::new(
+                    ErrorCode::InUse,
+                    "members have the role, or other roles inherit from it; change those first",
+                )
+                .because(error),
+                _ => error,
+            })?;
+            if deleted[0].is_empty() {
+                return Err(missed(transaction, id).await);
+            }
+            Ok(())
+        };
+        self.database.once_in_account(scope, None, work).await.map(Once::into_inner)
     }
 }
 

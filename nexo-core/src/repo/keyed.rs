@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::table::Table;
 use super::{batch, operations};
-use crate::db::{Database, IdempotencyKey, Once, retried};
+use crate::db::{Database, IdempotencyKey, Once};
 use crate::error::Result;
 use crate::model::{Batch, BatchResult, Id};
 use crate::tenant::TenantScope;
@@ -31,12 +31,11 @@ impl<T: Table> Keyed<'_, T> {
     /// # Errors
     /// As [`Repository::create`](crate::Repository::create).
     pub async fn create(&self, scope: &TenantScope, new: &T::New) -> Result<Once<T>> {
-        retried(|| {
-            self.database.once(scope, Some(self.key), async |transaction| {
+        self.database
+            .once(scope, Some(self.key), async |transaction| {
                 operations::create(transaction, new).await
             })
-        })
-        .await
+            .await
     }
 
     /// Does many operations.
@@ -48,12 +47,9 @@ impl<T: Table> Keyed<'_, T> {
         scope: &TenantScope,
         batch: &Batch<T>,
     ) -> Result<Once<BatchResult<T>>> {
-        retried(|| {
-            self.database.once(scope, Some(self.key), async |transaction| {
-                batch::run(transaction, batch).await
-            })
-        })
-        .await
+        self.database
+            .once(scope, Some(self.key), async |transaction| batch::run(transaction, batch).await)
+            .await
     }
 
     /// Takes a record out of lists.
@@ -89,12 +85,11 @@ impl<T: Table> Keyed<'_, T> {
         archived: bool,
         expected_version: Option<i64>,
     ) -> Result<Once<T>> {
-        retried(|| {
-            self.database.once(scope, Some(self.key), async |transaction| {
+        self.database
+            .once(scope, Some(self.key), async |transaction| {
                 operations::set_archived(transaction, id, archived, expected_version).await
             })
-        })
-        .await
+            .await
     }
 }
 

@@ -8,7 +8,7 @@ use super::export::Export;
 use super::keyed::Keyed;
 use super::operations;
 use super::table::Table;
-use crate::db::{Database, IdempotencyKey, retried};
+use crate::db::{Database, IdempotencyKey};
 use crate::error::Result;
 use crate::model::{Batch, BatchResult, Id, ListParams, Page, SheetFormat};
 use crate::tenant::TenantScope;
@@ -53,11 +53,8 @@ impl<T: Table> Repository<T> {
     /// of the first operation which cannot be done, whose fields are told by
     /// their path.
     pub async fn batch(&self, scope: &TenantScope, batch: &Batch<T>) -> Result<BatchResult<T>> {
-        let done = retried(|| {
-            let work = async |transaction: &_| batch::run(transaction, batch).await;
-            self.database.once(scope, None, work)
-        });
-        Ok(done.await?.into_inner())
+        let work = async |transaction: &_| batch::run(transaction, batch).await;
+        Ok(self.database.once(scope, None, work).await?.into_inner())
     }
 
     /// Reads a record.

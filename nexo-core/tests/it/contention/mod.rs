@@ -1,15 +1,14 @@
 //! Those who want the same rows, and those who want others.
 
+mod deadlocks;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use nexo_core::model::{
-    Batch, BatchMode, BatchOperation, BatchOutcome, BatchResult, Client, ClientPatch, ErrorCode,
-    Id, NewClient,
-};
+use nexo_core::model::{Client, ClientPatch, Id, NewClient};
 use nexo_core::testing::{Tenant, TestDatabase};
 use nexo_core::tokio_postgres::Client as Session;
-use nexo_core::{AuthConfig, Database, IdempotencyKey, Result, TenantScope};
+use nexo_core::{AuthConfig, Database, IdempotencyKey, TenantScope};
 use tokio::task::JoinHandle;
 
 struct World {
@@ -138,85 +137,4 @@ async fn f7_callers_who_leave_hold_up_nobody() {
     }
     superuser.batch_execute("commit").await.expect("released");
     assert_eq!(world.database.leaked_settings().await.expect("asked"), "");
-}
-
-/// Both records, one after the other, once for a key.
-fn patch_both(
-    world: &World,
-    mode: BatchMode,
-    ids: [Id<Client>; 2],
-) -> JoinHandle<Result<BatchResult<Client>>> {
-    let (database, scope) = (world.database.clone(), world.ada.clone());
-    let operation = |id| BatchOperation::Patch { id, version: None, changes: noted("both") };
-    let batch = Batch { mode, operations: ids.map(operation).to_vec() };
-    let key = IdempotencyKey::new("both", &[b"both"]).expect("a good key");
-    tokio::spawn(async move {
-        let done = database.repository().once(&key).batch(&scope, &batch).await;
-        done.map(nexo_core::Once::into_inner)
-    })
-}
-
-/// Lets PostgreSQL end the server's transaction, which has the first record and waits
-/// for the second: this session has that, and takes the first.
-async fn deadlock(world: &World, session: &Session, first: Id<Client>) {
-    world.until_waiting(1).await;
-    session.batch_execute("savepoint before").await.expect("set");
-    lock(session, first).await;
-}
-
-async fn session(world: &World, second: Id<Client>) -> Session {
-    let session = world.test.superuser().await;
-    // Only the server's side looks for a circle in time.
-    session.batch_execute("set deadlock_timeout = '1min'; begin").await.expect("begun");
-    lock(&session, second).await;
-    session
-}
-
-/// F10: what was in another's way is done again, whole.
-#[tokio::test(flavor = "multi_thread")]
-async fn f10_a_deadlock_is_nothing_to_a_caller() {
-    let modes = [BatchMode::Atomic, BatchMode::Each];
-    join_all(modes.map(a_deadlock_is_nothing_in)).await;
-}
-
-async fn a_deadlock_is_nothing_in(mode: BatchMode) {
-    let world = World::create().await;
-    let ids = [world.client(&world.ada).await, world.client(&world.ada).await];
-    let session = session(&world, ids[1]).await;
-    let batch = patch_both(&world, mode, ids);
-    deadlock(&world, &session, ids[0]).await;
-    session.batch_execute("commit").await.expect("released");
-    let done = batch.await.expect("no panic").expect("done the second time");
-    assert!(done.results.iter().all(|result| !matches!(result, BatchOutcome::Failed { .. })));
-    for id in ids {
-        assert_eq!(world.client_now(id).await.version, 2, "and it was done once");
-    }
-    let told =
-        "select count(*) from nexo.audit_log where action = 'update' and subject = 'clients'";
-    let told: i64 = world.test.superuser().await.query_one(told, &[]).await.expect("asked").get(0);
-    assert_eq!(told, 2, "as the audit log tells");
-}
-
-/// F10: but not for ever.
-#[tokio::test(flavor = "multi_thread")]
-async fn f10_four_deadlocks_are_a_conflict() {
-    let world = World::create().await;
-    let ids = [world.client(&world.ada).await, world.client(&world.ada).await];
-    let session = session(&world, ids[1]).await;
-    let batch = patch_both(&world, BatchMode::Each, ids);
-    for _ in 0..4 {
-        deadlock(&world, &session, ids[0]).await;
-        // The first is free again, the second is not.
-        session.batch_execute("rollback to before").await.expect("released");
-    }
-    let refused = batch.await.expect("no panic").expect_err("refused");
-    assert_eq!(refused.code(), ErrorCode::Conflict);
-    assert!(refused.retry_after().is_some());
-    session.batch_execute("commit").await.expect("released");
-    for id in ids {
-        assert_eq!(world.client_now(id).await.version, 1, "nothing of it is kept");
-    }
-    // And the key is free.
-    patch_both(&world, BatchMode::Each, ids).await.expect("no panic").expect("done");
-    assert_eq!(world.client_now(ids[1]).await.version, 2);
 }
