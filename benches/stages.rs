@@ -5,9 +5,9 @@
 //! the server with all of its stages on (limits, metrics, traces, the log as JSON),
 //! and through a gateway with an authentication and a CRM service behind it, over
 //! HTTP/1.1 and over HTTP/2. They take turns, so that a noisy machine is noisy for
-//! all of them; what counts is the ratio. Where others use the machine as well, the
-//! time on a processor says more than the rate: that of this process, which is the
-//! servers and their callers without PostgreSQL.
+//! all of them; what counts is the ratio, in each round by itself. Where others use
+//! the machine as well, the time on a processor says more than the rate: that of this
+//! process, which is the servers and their callers without PostgreSQL.
 
 #[path = "support/trial.rs"]
 mod trial;
@@ -108,19 +108,21 @@ async fn compare(trial: bool) {
         "{:20}{:>10}{:>20}{:>16}{:>22}",
         "", "a second", "to the query alone", "to all in one", "us of processor time"
     );
-    let medians: Vec<f64> = rates.iter_mut().map(|rates| median(rates)).collect();
-    for (((name, _), rate), times) in places.iter().zip(&medians).zip(&mut times) {
-        let time = if times.is_empty() { f64::NAN } else { median(times) };
-        let (to_query, to_all) = (rate / medians[0], rate / medians[1]);
+    for (((name, _), rates_here), times) in places.iter().zip(&rates).zip(times) {
+        let to = |other: &Vec<f64>| median(rates_here.iter().zip(other).map(|(a, b)| a / b));
+        let (to_query, to_all) = (to(&rates[0]), to(&rates[1]));
+        let (rate, time) = (median(rates_here.iter().copied()), median(times));
         println!("{name:20}{rate:>10.0}{to_query:>20.2}{to_all:>16.2}{time:>22.0}");
     }
     drop(database);
     cluster.stop().await;
 }
 
-fn median(rates: &mut [f64]) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+/// Of nothing, no number.
+fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// How long this process has been on a processor, where the system tells it so
