@@ -7,15 +7,22 @@
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
+use std::time::SystemTime;
 
+use jiff::Timestamp;
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+/// As most lines and spans have, so that a text seldom grows.
+const LINE: usize = 512;
+const SPAN: usize = 128;
 
 /// An event as an object: its time and level, its fields, its target, and the
 /// span that it is in.
@@ -37,33 +44,35 @@ where
         mut to: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        to.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut to)?;
-        to.write_str("\",\"level\":\"")?;
-        to.write_str(event.metadata().level().as_str())?;
-        to.write_str("\",")?;
-        Members.format_fields(to.by_ref(), event)?;
-        to.write_str("\"target\":")?;
-        text(&mut to, event.metadata().target())?;
+        let mut line = String::with_capacity(LINE);
+        line.push_str("{\"timestamp\":\"");
+        time(&mut line)?;
+        line.push_str("\",\"level\":\"");
+        line.push_str(event.metadata().level().as_str());
+        line.push_str("\",");
+        event.record(&mut Visitor(&mut line));
+        line.push_str("\"target\":");
+        text(&mut line, event.metadata().target());
         let parent = event.parent().and_then(|id| context.span(id));
         if let Some(span) = parent.or_else(|| context.lookup_current()) {
-            to.write_str(",\"span\":{")?;
+            line.push_str(",\"span\":{");
             if let Some(fields) = span.extensions().get::<FormattedFields<Members>>() {
-                to.write_str(fields)?;
+                line.push_str(fields);
             }
-            to.write_str("\"name\":")?;
-            text(&mut to, span.name())?;
-            to.write_str("}")?;
+            line.push_str("\"name\":");
+            text(&mut line, span.name());
+            line.push('}');
         }
-        to.write_str("}\n")
+        line.push_str("}\n");
+        to.write_str(&line)
     }
 }
 
 impl<'a> FormatFields<'a> for Members {
-    fn format_fields<R: RecordFields>(&self, to: Writer<'a>, fields: R) -> fmt::Result {
-        let mut visitor = Visitor { to, done: Ok(()) };
-        fields.record(&mut visitor);
-        visitor.done
+    fn format_fields<R: RecordFields>(&self, mut to: Writer<'a>, fields: R) -> fmt::Result {
+        let mut members = String::with_capacity(SPAN);
+        fields.record(&mut Visitor(&mut members));
+        to.write_str(&members)
     }
 
     /// No span is told a field twice.
@@ -72,43 +81,42 @@ impl<'a> FormatFields<'a> for Members {
         current: &'a mut FormattedFields<Self>,
         fields: &Record<'_>,
     ) -> fmt::Result {
-        self.format_fields(current.as_writer(), fields)
+        fields.record(&mut Visitor(&mut current.fields));
+        Ok(())
     }
 }
 
-struct Visitor<'a> {
-    to: Writer<'a>,
-    done: fmt::Result,
+/// Now, to the microsecond.
+fn time(line: &mut String) -> fmt::Result {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    // A clock that is beyond all calendars is no reason to lose the line.
+    let now = Timestamp::try_from(SystemTime::now()).unwrap_or_default();
+    PRINTER.print_timestamp(&now, StdFmtWrite(line)).map_err(|_| fmt::Error)
 }
+
+struct Visitor<'a>(&'a mut String);
 
 impl Visitor<'_> {
-    fn member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.done.is_ok() {
-            self.done = self.write(field.name(), value);
-        }
-    }
-
-    fn write(
-        &mut self,
-        name: &str,
-        value: impl FnOnce(&mut Writer<'_>) -> fmt::Result,
-    ) -> fmt::Result {
+    fn member(&mut self, field: &Field, value: impl FnOnce(&mut String)) {
+        self.0.push('"');
         // A name that is a keyword of Rust's.
-        self.to.write_str("\"")?;
-        escape(&mut self.to, name.strip_prefix("r#").unwrap_or(name))?;
-        self.to.write_str("\":")?;
-        value(&mut self.to)?;
-        self.to.write_str(",")
+        let name = field.name();
+        escape(self.0, name.strip_prefix("r#").unwrap_or(name));
+        self.0.push_str("\":");
+        value(self.0);
+        self.0.push(',');
     }
 
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
-        self.member(field, |to| write!(to, "{value}"));
+        self.member(field, |line| {
+            let _infallible = write!(line, "{value}");
+        });
     }
 }
 
 impl Visit for Visitor<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.member(field, |to| text(to, value));
+        self.member(field, |line| text(line, value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -126,64 +134,68 @@ impl Visit for Visitor<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no word for the others.
         if value.is_finite() {
-            self.member(field, |to| write!(to, "{value:?}"));
+            self.plain(field, format_args!("{value:?}"));
         } else {
             self.plain(field, "null");
         }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
-        self.member(field, |to| formatted(to, format_args!("{value}")));
+        self.member(field, |line| formatted(line, format_args!("{value}")));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.member(field, |to| formatted(to, format_args!("{value:?}")));
+        self.member(field, |line| formatted(line, format_args!("{value:?}")));
     }
 }
 
 /// A text between quotes.
-fn text(to: &mut Writer<'_>, text: &str) -> fmt::Result {
-    to.write_str("\"")?;
-    escape(to, text)?;
-    to.write_str("\"")
+fn text(line: &mut String, text: &str) {
+    line.push('"');
+    escape(line, text);
+    line.push('"');
 }
 
-/// The same of what is formatted as it is written.
-fn formatted(to: &mut Writer<'_>, value: fmt::Arguments<'_>) -> fmt::Result {
-    struct Escaped<'a, 'b>(&'a mut Writer<'b>);
+/// The same of what is formatted as it is written. What fails to say all of itself
+/// has said as much as it has.
+fn formatted(line: &mut String, value: fmt::Arguments<'_>) {
+    struct Escaped<'a>(&'a mut String);
 
-    impl Write for Escaped<'_, '_> {
+    impl Write for Escaped<'_> {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
-            escape(self.0, piece)
+            escape(self.0, piece);
+            Ok(())
         }
     }
 
-    to.write_str("\"")?;
-    Escaped(to).write_fmt(value)?;
-    to.write_str("\"")
+    line.push('"');
+    let _said = Escaped(line).write_fmt(value);
+    line.push('"');
 }
 
 /// What may stand between quotes (RFC 8259, 7).
-fn escape(to: &mut Writer<'_>, text: &str) -> fmt::Result {
+fn escape(line: &mut String, text: &str) {
     // Nearly all texts are plain, which is seen many bytes at a time.
     if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
-        return to.write_str(text);
+        return line.push_str(text);
     }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(is_special) {
         let (plain, from) = rest.split_at(at);
-        to.write_str(plain)?;
+        line.push_str(plain);
         match from.as_bytes()[0] {
-            b'"' => to.write_str("\\\"")?,
-            b'\\' => to.write_str("\\\\")?,
-            b'\n' => to.write_str("\\n")?,
-            b'\r' => to.write_str("\\r")?,
-            b'\t' => to.write_str("\\t")?,
-            control => write!(to, "\\u{control:04x}")?,
+            b'"' => line.push_str("\\\""),
+            b'\\' => line.push_str("\\\\"),
+            b'\n' => line.push_str("\\n"),
+            b'\r' => line.push_str("\\r"),
+            b'\t' => line.push_str("\\t"),
+            control => {
+                let _infallible = write!(line, "\\u{control:04x}");
+            }
         }
         rest = &from[1..];
     }
-    to.write_str(rest)
+    line.push_str(rest);
 }
 
 const fn is_special(byte: u8) -> bool {

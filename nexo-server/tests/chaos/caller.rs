@@ -15,6 +15,9 @@ use crate::wire::{Reply, Wire};
 /// What a reply may take beyond what a request may.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// What a file may take: its pieces are timed, and there are as many as there are records.
+const FILE: Duration = Duration::from_secs(120);
+
 /// How long an outcome that is not known is asked for after the end.
 const LAST_TRIES: Duration = Duration::from_secs(40);
 
@@ -59,14 +62,15 @@ impl Caller {
         let mut number = 0;
         while !self.shared.stop.load(Ordering::Relaxed) {
             number += 1;
-            let Some(id) = self.create(number).await else { continue };
+            let name = format!("{} {number}", self.name);
+            let Some(id) = self.create(&name).await else { continue };
             if let Some(reply) = self.send("GET", &format!("/api/clients/{id}"), "", "").await
                 && reply.status == 404
             {
                 self.broke(format!("{id} was acknowledged and is not there"));
             }
             if let Some(mut mixed) = self.mixed.take() {
-                mixed.next(&mut self, number, &id).await;
+                mixed.next(&mut self, number, &id, &name).await;
                 self.mixed = Some(mixed);
             }
             if number % 5 == 0 {
@@ -76,8 +80,7 @@ impl Caller {
     }
 
     /// Makes one client, however often it takes; its id, unless nobody could tell.
-    async fn create(&mut self, number: usize) -> Option<String> {
-        let name = format!("{} {number}", self.name);
+    async fn create(&mut self, name: &str) -> Option<String> {
         let body = json!({ "name": name }).to_string();
         let key = name.replace(' ', "-");
         let mut give_up: Option<Instant> = None;
@@ -130,8 +133,9 @@ impl Caller {
         }
         request.push_str("\r\n");
         request.push_str(body);
+        let limit = if path.contains("/export") { FILE } else { self.limit + MARGIN };
         let started = Instant::now();
-        let outcome = timeout(self.limit + MARGIN, self.exchange(&request)).await;
+        let outcome = timeout(limit, self.exchange(&request)).await;
         let took = started.elapsed();
         let reply = match outcome {
             Ok(Ok(reply)) => reply,

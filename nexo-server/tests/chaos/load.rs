@@ -164,9 +164,10 @@ fn mark(user: &User) -> String {
 }
 
 impl Shared {
+    /// The first ten that differ.
     pub(crate) fn broke(&self, text: String) {
         let mut seen = self.seen.lock().unwrap();
-        if seen.broken.len() < 10 {
+        if seen.broken.len() < 10 && !seen.broken.contains(&text) {
             seen.broken.push(text);
         }
     }
