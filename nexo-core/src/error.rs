@@ -78,11 +78,16 @@ impl Error {
         Self::new(ErrorCode::Forbidden, format!("your role does not permit it: {missing}"))
     }
 
-    /// This refusal, unless the attempt tells that the token is not good any more.
+    /// This refusal, unless the attempt to keep it in the audit log tells that the token
+    /// is not good any more. One that cannot be kept is told to the log.
     pub(crate) fn unless<R>(self, attempt: Result<R>) -> Self {
         match attempt {
             Err(stale) if stale.is_unauthenticated() => stale,
-            _ => self,
+            Err(error) => {
+                tracing::warn!(refusal = %self, %error, "a refusal is not in the audit log");
+                self
+            }
+            Ok(_) => self,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use deadpool_postgres::ClientWrapper;
 use futures_util::future::join3;
@@ -210,11 +209,11 @@ async fn join(
         }
     };
     let queries = in_order(calls.iter().map(|call| call.run(connection)));
-    let sent = Instant::now();
+    let timed = latency.begin();
     // Polled in this order, and thereby queued in this order.
     let all = join3(opening, queries, ending).instrument(span());
     let (opened, results, ended) = connection.under_way(all).await;
-    latency.note(sent.elapsed());
+    drop(timed);
 
     opened.map_err(|error| FlushError { position: 0, error })?;
     let mut rows = Vec::with_capacity(results.len());

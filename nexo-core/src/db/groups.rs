@@ -14,7 +14,7 @@ use tokio_postgres::{Error as PgError, Row};
 
 use super::flush::Ready;
 use super::retry::was_in_the_way;
-use super::sqlstate::translate;
+use super::sqlstate::{is_passing, translate};
 use super::transaction::Answered;
 use crate::error::{Error, Result};
 
@@ -136,6 +136,11 @@ impl<'a> GroupRun<'a> {
                     // The connection is lost, or the transaction was in another's way
                     // and is run again as a whole.
                     if error.code().is_none_or(was_in_the_way) {
+                        return Err(translate(error));
+                    }
+                    // What is no fault of the group would stand in an answer that is kept.
+                    let goes_on = self.after_failure == AfterFailure::GoOn;
+                    if goes_on && error.code().is_some_and(is_passing) {
                         return Err(translate(error));
                     }
                     if self.after_failure == AfterFailure::End {

@@ -12,7 +12,7 @@ use super::flush::{Call, FlushError, Mode, Plan, flush, prepare};
 use super::latency::Latency;
 use super::pool::{Connections, PoolCount};
 use super::retry::Retry;
-use super::sqlstate::translate;
+use super::sqlstate::{is_cut, translate};
 use crate::error::{Error, Result};
 use crate::model::{Account, ErrorCode, Id, Session, SignIn, User};
 use crate::tenant::{Peer, TenantScope};
@@ -143,6 +143,22 @@ impl Identity {
         within: Option<(Id<Account>, Id<Session>)>,
         calls: &[Call<'_>],
     ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
+        match self.send_once(mode, sight, within, calls).await? {
+            // On another connection it is read all the same, and nothing is done twice.
+            Err(failed) if mode == Mode::Read && is_cut(&failed.error) => {
+                self.send_once(mode, sight, within, calls).await
+            }
+            done => Ok(done),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        mode: Mode,
+        sight: Sight<'_>,
+        within: Option<(Id<Account>, Id<Session>)>,
+        calls: &[Call<'_>],
+    ) -> Result<Result<Vec<Vec<Row>>, FlushError>> {
         let connection = match sight.user {
             Some(user) => self.pool.acquire_for(*user.as_uuid()).await?,
             None => self.pool.acquire().await?,
@@ -166,7 +182,13 @@ impl Identity {
         loop {
             match flush(&self.latency, &connection, &opening, mode, &prepared).await {
                 Err(failed) if retry.is_worth_it(failed.error.code()) => retry.pause().await,
-                done => return Ok(done),
+                done => {
+                    // Nobody is to get it again, though it may not have noticed its end.
+                    if done.as_ref().is_err_and(|failed| is_cut(&failed.error)) {
+                        connection.close();
+                    }
+                    return Ok(done);
+                }
             }
         }
     }

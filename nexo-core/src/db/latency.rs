@@ -1,7 +1,7 @@
 //! How long the database takes to answer, counted without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Upper bounds of the buckets, in microseconds: half a millisecond is a flush
 /// on the same machine, and beyond thirty seconds every request has given up.
@@ -30,7 +30,23 @@ pub struct LatencyCount {
     pub sum: f64,
 }
 
+/// Notes how long something takes that has begun, also if nobody waits for its end.
+pub(super) struct Timed<'a> {
+    latency: &'a Latency,
+    begun: Instant,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.latency.note(self.begun.elapsed());
+    }
+}
+
 impl Latency {
+    pub(super) fn begin(&self) -> Timed<'_> {
+        Timed { latency: self, begun: Instant::now() }
+    }
+
     pub(crate) fn note(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| *bound < micros);

@@ -34,7 +34,7 @@ const FORGET: &str = "delete from nexo.idempotency_keys
      where account_id = $1 and (user_id, key) in (
          select user_id, key from nexo.idempotency_keys
          where account_id = $1 and created_at < now() - interval '24 hours'
-         order by created_at limit 20)";
+         order by created_at limit 20 for update skip locked)";
 
 /// A caller's name for one request, so that sending it again does not do it
 /// again. It belongs to one user of one account and is remembered for a day.

@@ -67,7 +67,8 @@ impl Database {
             match Self::open_once(&config).await {
                 Err(error) if is_full(&error) && Instant::now() + pause < deadline => {
                     tracing::warn!(%error, "the database takes no connection yet; trying again");
-                    tokio::time::sleep(pause).await;
+                    // Not all that start together try again together.
+                    tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
                 opened => return opened,
@@ -95,12 +96,14 @@ impl Database {
             catalog::check_objects(&connection).await
         };
         at_once(&connection, checks).await?;
-        if config.prepared_statements {
-            let other = limited.acquire().await.map_err(|error| unreachable(APP, error))?;
-            pooler::check(&connection, &other).await?;
-        }
+        drop(connection);
         let connection = auth.acquire().await.map_err(|error| unreachable(AUTH, error))?;
         at_once(&connection, catalog::check_role(&connection)).await?;
+        drop(connection);
+        if config.prepared_statements {
+            pooler::check(&app, &limited).await?;
+            pooler::check(&auth, &auth).await?;
+        }
         let written = Written::default();
         Ok(Self(Arc::new(Inner {
             #[cfg(feature = "auth")]

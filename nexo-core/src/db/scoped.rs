@@ -8,10 +8,11 @@ use tokio_postgres::types::ToSql;
 use super::actor;
 use super::alive::{Alive, explain};
 use super::app::App;
+use super::connection::Connection;
 use super::flush::{Access, Call, Mode, flush, prepare};
 use super::reach::Reach;
 use super::retry::retried;
-use super::sqlstate::translate;
+use super::sqlstate::{of_read, translate, was_cut};
 use crate::error::{Error, Result};
 use crate::model::{Account, Id, Permissions};
 use crate::tenant::TenantScope;
@@ -69,7 +70,16 @@ impl Executor for Scoped<'_> {
             true => Reach::of_records(self.scope, access.needs),
             false => Reach::Account,
         };
-        match retried(|| self.send_as(reach, access.mode, calls)).await {
+        let send = || self.send_as(reach, access.mode, calls);
+        let mut done = retried(send).await;
+        if access.mode == Mode::Read {
+            // On another connection it is read all the same, and nothing is done twice.
+            if done.as_ref().is_err_and(was_cut) {
+                done = send().await;
+            }
+            done = done.map_err(of_read);
+        }
+        match done {
             // The database had something against it.
             Err(forbidden) if forbidden.is_forbidden() => Err(self.refuse(forbidden).await),
             Ok(rows) if access.mode != Mode::Read => {
@@ -102,23 +112,38 @@ impl Scoped<'_> {
     }
 
     async fn send_as(&self, reach: Reach, mode: Mode, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>> {
+        let connection = self.app.acquire(reach, self.scope.account_id()).await?;
+        let sent = self.send_on(&connection, reach, mode, calls).await;
+        // Nobody is to get it again, though it may not have noticed its end.
+        if sent.as_ref().is_err_and(was_cut) {
+            connection.close();
+        }
+        sent
+    }
+
+    async fn send_on(
+        &self,
+        connection: &Connection,
+        reach: Reach,
+        mode: Mode,
+        calls: &[Call<'_>],
+    ) -> Result<Vec<Vec<Row>>> {
         let account = self.scope.account_id();
-        let connection = self.app.acquire(reach, account).await?;
         let bound = bind(&account, calls);
         let calls: Vec<Call<'_>> = bound.iter().map(|(call, params)| call.with(params)).collect();
 
         let opening = opening(self.scope, reach, mode);
         let Some(alive) = Alive::of(self.scope) else {
-            let prepared = prepare(&connection, &calls).await?;
-            let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
+            let prepared = prepare(connection, &calls).await?;
+            let sent = flush(self.app.latency(), connection, &opening, mode, &prepared).await;
             return sent.map_err(|failed| translate(failed.error));
         };
         let asked = alive.params();
         let mut guarded = Vec::with_capacity(calls.len() + 1);
         guarded.push(Call::new(alive.sql, &asked));
         guarded.extend_from_slice(&calls);
-        let prepared = prepare(&connection, &guarded).await?;
-        let sent = flush(self.app.latency(), &connection, &opening, mode, &prepared).await;
+        let prepared = prepare(connection, &guarded).await?;
+        let sent = flush(self.app.latency(), connection, &opening, mode, &prepared).await;
         let mut rows = sent.map_err(|failed| explain(self.scope, failed))?;
         rows.remove(0);
         Ok(rows)

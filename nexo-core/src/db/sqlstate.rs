@@ -74,6 +74,29 @@ pub(super) fn state(error: &Error) -> Option<&SqlState> {
     std::error::Error::source(error)?.downcast_ref::<PgError>()?.code()
 }
 
+/// The same of a statement that changes nothing. It cannot collide with another one, and
+/// waits only for whoever changes the tables themselves.
+pub(super) fn of_read(error: Error) -> Error {
+    if error.code() != ErrorCode::Conflict || error.retry_after().is_none() {
+        return error;
+    }
+    unavailable().because(error)
+}
+
+/// Whether it is the connection that ended, or PostgreSQL that ended it, and not the
+/// statement that failed.
+pub(super) fn was_cut(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<PgError>());
+    cause.is_some_and(is_cut)
+}
+
+pub(super) fn is_cut(error: &PgError) -> bool {
+    match error.code() {
+        Some(state) => state.code().starts_with("08") || state.code().starts_with("57P"),
+        None => error.is_closed() || is_io(error),
+    }
+}
+
 /// Whether a write would leave a record that the scope does not see. The policy's
 /// name stands in the message, whatever its language.
 fn is_out_of_sight(error: &PgError) -> bool {
@@ -88,6 +111,15 @@ fn is_io(error: &PgError) -> bool {
 
 fn internal() -> Error {
     Error::new(ErrorCode::Internal, "the database failed")
+}
+
+/// Whether the same statement may do another time: somebody held a lock, it took too
+/// long, or the server is not as it should be.
+pub(super) fn is_passing(state: &SqlState) -> bool {
+    *state == SqlState::LOCK_NOT_AVAILABLE
+        || *state == SqlState::QUERY_CANCELED
+        || state.code().starts_with("XX")
+        || is_unavailable(state)
 }
 
 /// The server is away, starting, stopping, full or read-only: class 08

@@ -1,6 +1,7 @@
 //! Those who want the same rows, and those who want others.
 
 mod deadlocks;
+mod reads;
 
 use std::time::Duration;
 
