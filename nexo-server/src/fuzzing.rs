@@ -8,10 +8,14 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use nexo_core::model::{
-    AccountSettingsPatch, Batch, Client, Content, DeleteUser, Department, Employee, Entity, Erase,
-    Invite, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, Professional, ProfilePatch,
-    Project, RegisterRequest, RolePatch, Supplier, Task, Transfer,
+    AcceptInvitation, AccountSettingsPatch, Batch, Client, ConfirmSecondFactor, Content,
+    DeleteUser, Department, Employee, Entity, Erase, FinishSignIn, ForgotPassword, Invite,
+    LinkIdentity, LoginRequest, MemberPatch, NewApiKey, NewImport, NewRole, PasswordChange,
+    Professional, ProfilePatch, Project, RefreshRequest, RegisterRequest, ResetPassword, RolePatch,
+    SecondFactorProof, SetUpSecondFactor, StartIdentityLink, StartSignIn, Supplier, SwitchAccount,
+    Task, Transfer, VerifyEmail,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -68,41 +72,66 @@ pub fn connection(sent: &[u8]) -> Vec<u8> {
     })
 }
 
-/// Whether it is one.
-type Read = fn(&[u8]) -> bool;
+/// Names a type.
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// Every type that a body is read into.
-const BODIES: &[Read] = &[
-    content::<<Client as Entity>::New>,
-    content::<<Client as Entity>::Patch>,
-    content::<<Department as Entity>::New>,
-    content::<<Department as Entity>::Patch>,
-    content::<<Employee as Entity>::New>,
-    content::<<Employee as Entity>::Patch>,
-    content::<<Supplier as Entity>::New>,
-    content::<<Supplier as Entity>::Patch>,
-    content::<<Professional as Entity>::New>,
-    content::<<Professional as Entity>::Patch>,
-    content::<<Project as Entity>::New>,
-    content::<<Project as Entity>::Patch>,
-    content::<<Task as Entity>::New>,
-    content::<<Task as Entity>::Patch>,
-    value::<Batch<Client>>,
-    value::<Batch<Project>>,
-    value::<Batch<Task>>,
-    value::<NewRole>,
-    value::<RolePatch>,
-    value::<Invite>,
-    value::<MemberPatch>,
-    value::<NewApiKey>,
-    value::<NewImport>,
-    value::<AccountSettingsPatch>,
-    value::<Erase>,
-    value::<Transfer>,
-    value::<ProfilePatch>,
-    input::<RegisterRequest>,
-    input::<LoginRequest>,
-    input::<DeleteUser>,
+/// A type that a body is read into.
+struct Body {
+    schema: SchemaOf,
+    /// Whether it is one.
+    reads: fn(&[u8]) -> bool,
+}
+
+/// Every one of them.
+const BODIES: &[Body] = &[
+    Body::content::<<Client as Entity>::New>(),
+    Body::content::<<Client as Entity>::Patch>(),
+    Body::content::<<Department as Entity>::New>(),
+    Body::content::<<Department as Entity>::Patch>(),
+    Body::content::<<Employee as Entity>::New>(),
+    Body::content::<<Employee as Entity>::Patch>(),
+    Body::content::<<Supplier as Entity>::New>(),
+    Body::content::<<Supplier as Entity>::Patch>(),
+    Body::content::<<Professional as Entity>::New>(),
+    Body::content::<<Professional as Entity>::Patch>(),
+    Body::content::<<Project as Entity>::New>(),
+    Body::content::<<Project as Entity>::Patch>(),
+    Body::content::<<Task as Entity>::New>(),
+    Body::content::<<Task as Entity>::Patch>(),
+    Body::value::<Batch<Client>>(),
+    Body::value::<Batch<Department>>(),
+    Body::value::<Batch<Employee>>(),
+    Body::value::<Batch<Supplier>>(),
+    Body::value::<Batch<Professional>>(),
+    Body::value::<Batch<Project>>(),
+    Body::value::<Batch<Task>>(),
+    Body::value::<NewRole>(),
+    Body::value::<RolePatch>(),
+    Body::value::<Invite>(),
+    Body::value::<MemberPatch>(),
+    Body::value::<NewApiKey>(),
+    Body::value::<NewImport>(),
+    Body::value::<AccountSettingsPatch>(),
+    Body::value::<Erase>(),
+    Body::value::<Transfer>(),
+    Body::value::<ProfilePatch>(),
+    Body::value::<ForgotPassword>(),
+    Body::value::<StartSignIn>(),
+    Body::input::<RegisterRequest>(),
+    Body::input::<LoginRequest>(),
+    Body::input::<RefreshRequest>(),
+    Body::input::<AcceptInvitation>(),
+    Body::input::<ResetPassword>(),
+    Body::input::<VerifyEmail>(),
+    Body::input::<FinishSignIn>(),
+    Body::input::<SwitchAccount>(),
+    Body::input::<PasswordChange>(),
+    Body::input::<SetUpSecondFactor>(),
+    Body::input::<ConfirmSecondFactor>(),
+    Body::input::<SecondFactorProof>(),
+    Body::input::<StartIdentityLink>(),
+    Body::input::<LinkIdentity>(),
+    Body::input::<DeleteUser>(),
 ];
 
 /// Reads a body, whose first byte says as what.
@@ -111,10 +140,34 @@ const BODIES: &[Read] = &[
 /// When what was read does not read the same from what it writes.
 pub fn body(data: &[u8]) {
     let Some((which, body)) = data.split_first() else { return };
-    BODIES[usize::from(*which) % BODIES.len()](body);
+    (BODIES[usize::from(*which) % BODIES.len()].reads)(body);
 }
 
-fn content<T: Content>(body: &[u8]) -> bool {
+impl Body {
+    const fn content<T: Content + JsonSchema>() -> Self {
+        Self { schema: schema::<T>, reads: content::<T> }
+    }
+
+    const fn value<T: Wire>() -> Self {
+        Self { schema: schema::<T>, reads: value::<T> }
+    }
+
+    /// Of what tells a secret, and so is compared with nothing.
+    const fn input<T: DeserializeOwned + JsonSchema>() -> Self {
+        Self { schema: schema::<T>, reads: input::<T> }
+    }
+}
+
+/// What is read and written, and can be compared.
+trait Wire: Serialize + DeserializeOwned + PartialEq + Debug + JsonSchema {}
+
+impl<T: Serialize + DeserializeOwned + PartialEq + Debug + JsonSchema> Wire for T {}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+fn content<T: Content + JsonSchema>(body: &[u8]) -> bool {
     if let Ok(read) = parse::<T>(body) {
         let _either = read.validate();
     }
@@ -122,7 +175,7 @@ fn content<T: Content>(body: &[u8]) -> bool {
 }
 
 /// What was read reads the same from what it writes.
-fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(body: &[u8]) -> bool {
+fn value<T: Wire>(body: &[u8]) -> bool {
     let Ok(read) = parse::<T>(body) else { return false };
     let written = serde_json::to_vec(&read).expect("wire types serialise");
     match parse::<T>(&written) {
@@ -174,17 +227,49 @@ pub fn requests() -> Vec<Vec<u8>> {
 }
 
 /// Bodies, each as every type that reads it.
+///
+/// # Panics
+/// When a route reads a body as a type that is none of them.
 #[must_use]
 pub fn bodies() -> Vec<Vec<u8>> {
     let routes = table();
-    let examples = routes.iter().filter_map(|route| route.example_body(1));
-    let examples: Vec<_> = examples.map(|body| body.to_string()).collect();
+    let mut generator = SchemaGenerator::default();
+    let mut name = |of: SchemaOf| of(&mut generator).to_value().to_string();
+    let known: Vec<_> = BODIES.iter().map(|known| (name(known.schema), known.reads)).collect();
+    let mut examples = Vec::new();
+    for route in &routes {
+        let Some(example) = route.example_body(1).map(|body| body.to_string()) else { continue };
+        let takes = route.documentation().and_then(|operation| operation.takes);
+        let takes = name(takes.expect("what has an example has a type"));
+        let entry = known.iter().find(|(name, _)| *name == takes);
+        let (_, reads) = entry.unwrap_or_else(|| panic!("{takes} is not fuzzed"));
+        assert!(reads(example.as_bytes()), "{takes} does not read {example}");
+        examples.push(example);
+    }
     let mut all = Vec::new();
-    for (which, reads) in (0_u8..).zip(BODIES) {
+    for (which, (_, reads)) in (0_u8..).zip(&known) {
         let good = examples.iter().filter(|body| reads(body.as_bytes()));
         all.extend(good.map(|body| [&[which], body.as_bytes()].concat()));
     }
     all.sort();
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BODIES, bodies, table};
+
+    /// Whoever adds a route adds what it reads.
+    #[test]
+    fn every_body_of_the_route_table_is_fuzzed() {
+        for route in table() {
+            let takes = route.documentation().and_then(|operation| operation.takes);
+            assert_eq!(takes.is_some(), route.example_body(1).is_some(), "{}", route.path());
+        }
+        // There is something to begin with for each of them.
+        let mut begun: Vec<_> = bodies().iter().map(|seed| usize::from(seed[0])).collect();
+        begun.dedup();
+        assert!(begun.into_iter().eq(0..BODIES.len()));
+    }
 }

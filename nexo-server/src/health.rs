@@ -78,13 +78,13 @@ pub(crate) async fn database(app: &App) -> State {
     }
 }
 
-/// What the processes of a service said last.
+/// What the processes of a service said last. One whose name leads nowhere is away.
 pub(crate) fn elsewhere(upstream: &Upstream) -> State {
     let backends = upstream.backends();
     let says = |said: Readiness| backends.iter().any(|backend| backend.readiness() == said);
     match () {
         () if says(Readiness::Ready) => State::Ok,
-        () if backends.is_empty() || says(Readiness::Unknown) => State::Starting,
+        () if !upstream.was_looked_for() || says(Readiness::Unknown) => State::Starting,
         () => State::Unreachable,
     }
 }

@@ -36,6 +36,13 @@ impl SplitSettings {
     /// What a role cannot do without.
     pub(super) fn contradiction(&self, has_database: bool) -> Option<&'static str> {
         match self.role {
+            Role::All if !self.auth_service_url.is_empty() || !self.crm_service_url.is_empty() => {
+                Some(
+                    "AUTH_SERVICE_URL and CRM_SERVICE_URL are of no use to a process that does \
+                     all by itself: expected NEXO_ROLE (--role) gateway, auth or crm, or none of \
+                     them",
+                )
+            }
             Role::Gateway
                 if self.auth_service_url.is_empty() || self.crm_service_url.is_empty() =>
             {

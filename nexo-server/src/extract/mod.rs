@@ -17,6 +17,7 @@ use matchit::Params;
 use nexo_core::model::{AuditParams, Entity, ErrorCode, Id, SearchParams, SheetFormat};
 use nexo_core::{IdempotencyKey, Peer};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::config::HttpConfig;
 use crate::failure::{Failure, Outcome};
@@ -50,8 +51,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Caller<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) request: &'a RequestId,
-    /// How long the answer is awaited.
-    pub(crate) limit: Duration,
+    /// Until when the answer is awaited.
+    pub(crate) deadline: Instant,
     /// The trace that the request belongs to, if any.
     pub(crate) trace: Option<TraceContext>,
 }

@@ -28,6 +28,10 @@ impl Entry {
         Self(Instant::now())
     }
 
+    pub(super) fn begun(&self) -> tokio::time::Instant {
+        self.0.into()
+    }
+
     pub(super) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

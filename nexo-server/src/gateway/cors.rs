@@ -20,7 +20,7 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
 );
 const REPLY_HEADERS: HeaderValue = HeaderValue::from_static(
     "allow, content-disposition, etag, idempotency-replayed, location, ratelimit-limit, \
-     ratelimit-remaining, ratelimit-reset, retry-after, traceparent, x-request-id",
+     ratelimit-remaining, ratelimit-reset, retry-after, x-request-id",
 );
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 

@@ -23,6 +23,8 @@ use std::pin::pin;
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
+use nexo_core::TenantScope;
+use nexo_core::model::{Account, Id};
 
 use crate::app::App;
 use crate::extract::{Call, Caller};
@@ -30,13 +32,13 @@ use crate::failure::{Failure, Outcome};
 use crate::remote;
 use crate::respond::{self, Reply};
 use crate::routes::{Access, Handler, Limit, Route};
-use crate::traffic::{Place, Rates, Standing};
+use crate::traffic::{Holder, Place, Rates, Standing};
 
 use access_log::Entry;
 pub(crate) use deadline::X_REQUEST_TIMEOUT;
 pub(crate) use peer::X_FORWARDED_FOR;
 pub(crate) use reply_body::{BrokenOff, ReplyBody};
-pub(crate) use reply_memory::{Held, ReplyMemory};
+pub(crate) use reply_memory::{Held, ReplyMemory, Room};
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 use trace::Trace;
 pub(crate) use trace_context::{TRACEPARENT, TraceContext};
@@ -59,19 +61,22 @@ pub(crate) async fn serve(
     let mut seen = Seen::default();
 
     let limit = deadline::limit(app.http(), socket, &parts.headers);
+    let deadline = entry.begun() + limit;
     let trace = Trace::begin(&parts, app.http().traces.always, &id);
-    let caller = Caller { ip: peer, request: &id, limit, trace: trace.context };
+    let caller = Caller { ip: peer, request: &id, deadline, trace: trace.context };
     // In one place: what is wrapped around it moves it more than once.
     let stages = Box::pin(stages(app, &parts, body, caller, &mut seen));
     // Outermost, so that no stage can take the connection down with it.
     let outcome = trace.around(panic_guard::hold(stages)).await;
     let outcome = outcome.and_then(|reply| reply_body::check(parts.version, reply));
-    let outcome = outcome.and_then(|reply| app.reply_memory().admit(&parts.method, reply));
+    let holder = seen.account.map_or_else(|| Holder::at(peer), Holder::Account);
+    let memory = app.reply_memory();
+    let outcome = outcome.and_then(|reply| memory.admit(&parts.method, holder, reply));
     let ((mut reply, room), failure) = match outcome {
         Ok(admitted) => (admitted, None),
         Err(failure) => {
             let problem = respond::problem(&failure, parts.uri.path(), id.as_str());
-            ((problem, None), Some(failure))
+            ((problem, Room::default()), Some(failure))
         }
     };
 
@@ -98,6 +103,8 @@ struct Seen<'a> {
     route: Option<&'a Route>,
     place: Option<Place>,
     standing: Option<Standing>,
+    /// Once it is known who calls.
+    account: Option<Id<Account>>,
 }
 
 /// What every reply carries, whoever it is for.
@@ -125,7 +132,7 @@ async fn stages<'a>(
     // What was refused above costs nothing and ends its connection; from here on
     // there is work, or somebody who looks around for some.
     let limit = found.as_ref().map_or(Limit::Standard, |(route, _)| route.limit());
-    seen.place = app.traffic().enter(limit)?;
+    seen.place = app.traffic().enter(limit, caller.ip)?;
     let rates = app.traffic().rates(limit, caller.ip);
     let (found, resource) = match found {
         Ok(found) => found,
@@ -135,12 +142,12 @@ async fn stages<'a>(
     limits::check_body(parts, found.max_body())?;
     let call = Call::new(parts, resource.into_params(), body, caller, app.http());
     // Pinned, because it is large, and is moved no more from here on.
-    let answer = pin!(answer(app, found, parts, call, rates, &mut seen.standing));
+    let answer = pin!(answer(app, found, parts, call, rates, seen));
     if found.is_upload() {
         // It takes as long as the file does; each piece of it is timed.
         return answer.await;
     }
-    time_limit::hold(caller.limit, answer).await
+    time_limit::until(caller.deadline, answer).await
 }
 
 async fn answer<'a>(
@@ -149,8 +156,9 @@ async fn answer<'a>(
     parts: &'a Parts,
     call: Call<'a>,
     rates: Rates<'a>,
-    standing: &mut Option<Standing>,
+    seen: &mut Seen<'a>,
 ) -> Outcome<Reply> {
+    let standing = &mut seen.standing;
     let scope = match route.access() {
         Access::Public => None,
         Access::Tenant => {
@@ -164,6 +172,7 @@ async fn answer<'a>(
             }
         }
     };
+    seen.account = scope.as_ref().map(TenantScope::account_id);
     // A gateway has counted users; keys are known behind it alone.
     let is_entry = app.http().role.is_entry();
     let counted = scope.as_ref().filter(|scope| is_entry || scope.key_id().is_some());

@@ -74,7 +74,7 @@ impl HttpBody for ReplyBody {
                 let _in = span.enter();
                 Poll::Ready(match ready!(pieces.as_mut().poll_next(cx)) {
                     None => None,
-                    Some(Ok(bytes)) => Some(Ok(Frame::data(Held::new(bytes, None)))),
+                    Some(Ok(bytes)) => Some(Ok(Frame::data(Held::new(bytes, Room::default())))),
                     Some(Err(failure)) => {
                         log(&failure);
                         Some(Err(BrokenOff))

@@ -1,56 +1,73 @@
 //! Replies in memory until they are read, and never too many of them.
 
-use std::sync::Arc;
-
 use bytes::{Buf, Bytes};
 use http::Method;
 use nexo_core::model::ErrorCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::{Failure, Outcome};
-use crate::respond::Reply;
+use crate::respond::{Body, Reply};
+use crate::traffic::{Holder, Share, Shares};
 
-/// What the memory is counted in.
-const UNIT: usize = 1024;
-/// Up to this size a reply is sent in any case. The cap on connections bounds
-/// the sum of these, and probes and log-ins go on being answered.
+/// Up to this size a reply is sent in any case, and not counted. The cap on
+/// connections bounds the sum of these, and probes and log-ins go on being
+/// answered.
 const SMALL: usize = 16 * 1024;
 
 /// The room for all replies that are not sent yet. Callers who ask for much
-/// and read nothing must not fill the memory. Cheap to clone.
+/// and read nothing must not fill the memory, and one account must not take it
+/// from the others. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct ReplyMemory {
-    room: Arc<Semaphore>,
-    units: usize,
+    all: Shares,
+    /// Half of it: files take long, and other replies have room beside them.
+    files: Shares,
 }
 
-/// The room of one reply; none for one that is sent without.
-pub(super) type Room = Option<OwnedSemaphorePermit>;
+/// The room of one reply.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    _all: Option<Share>,
+    _of_files: Option<Share>,
+}
 
 impl ReplyMemory {
     pub(crate) fn new(bytes: usize) -> Self {
-        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
-        Self { room: Arc::new(Semaphore::new(units)), units }
+        Self { all: Shares::new(bytes, 0), files: Shares::new(bytes / 2, 0) }
     }
 
     /// How much of it is taken, and how much there is, in bytes.
     pub(crate) fn taken(&self) -> (usize, usize) {
-        let free = self.room.available_permits();
-        (self.units.saturating_sub(free) * UNIT, self.units * UNIT)
+        self.all.taken()
     }
 
-    /// Takes room for a reply.
-    pub(super) fn admit(&self, method: &Method, reply: Reply) -> Outcome<(Reply, Room)> {
+    /// Takes room for a reply to somebody.
+    pub(super) fn admit(
+        &self,
+        method: &Method,
+        holder: Holder,
+        reply: Reply,
+    ) -> Outcome<(Reply, Room)> {
         let size = reply.body().memory();
-        let units = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        match self.room.clone().try_acquire_many_owned(units) {
-            Ok(room) => Ok((reply, Some(room))),
+        if size <= SMALL {
+            return Ok((reply, Room::default()));
+        }
+        match self.room(holder, size, is_file(reply.body())) {
+            Some(room) => Ok((reply, room)),
             // What was written is not to be written again: the caller gets the
             // answer, which is one row.
-            Err(_) if size <= SMALL || !method.is_safe() => Ok((reply, None)),
-            Err(_) => Err(Failure::of(ErrorCode::Overloaded)),
+            None if !method.is_safe() => Ok((reply, Room::default())),
+            None => Err(Failure::of(ErrorCode::Overloaded)),
         }
     }
+
+    fn room(&self, holder: Holder, size: usize, is_file: bool) -> Option<Room> {
+        let of_files = if is_file { Some(self.files.take(holder, size)?) } else { None };
+        Some(Room { _all: Some(self.all.take(holder, size)?), _of_files: of_files })
+    }
+}
+
+fn is_file(body: &Body) -> bool {
+    matches!(body, Body::Pieces { is_file: true, .. })
 }
 
 /// The bytes of a reply and their room. Not the body has it but what comes out
@@ -69,7 +86,7 @@ impl Held {
 
     /// Takes so many from the front; what is left keeps the room.
     pub(crate) fn split_to(&mut self, count: usize) -> Self {
-        Self { bytes: self.bytes.split_to(count), _room: None }
+        Self { bytes: self.bytes.split_to(count), _room: Room::default() }
     }
 }
 

@@ -3,18 +3,27 @@
 use std::time::Duration;
 
 use nexo_core::model::ErrorCode;
+use tokio::time::{Instant, timeout_at};
 
 use crate::failure::{Failure, Outcome};
 
-/// Runs `work` for at most `limit`, then drops it.
+/// Runs `work` until its deadline, then drops it.
 ///
 /// The drop rolls back a transaction whose writes have not been sent yet. A
 /// batch that ends in a commit, once polled, is on its way to the database and
 /// commits all the same: after a 504 the caller does not know whether the write
 /// happened and has to look.
-pub(crate) async fn hold<T>(limit: Duration, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-    match tokio::time::timeout(limit, work).await {
+pub(crate) async fn until<T>(
+    deadline: Instant,
+    work: impl Future<Output = Outcome<T>>,
+) -> Outcome<T> {
+    match timeout_at(deadline, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::of(ErrorCode::Timeout)),
     }
+}
+
+/// The same of a step that may take for so long.
+pub(crate) async fn hold<T>(limit: Duration, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    until(Instant::now() + limit, work).await
 }

@@ -16,8 +16,8 @@ use crate::respond::{self, Reply};
 pub(crate) async fn whole(app: &App, scope: Option<TenantScope>, call: Call<'_>) -> Outcome<Reply> {
     let (scope, call) = (scope.as_ref(), call.hand_on());
     // Less than the request has: one part that hangs leaves the other its answer.
-    let limit = call.caller.limit / 2;
-    let deadline = Instant::now() + limit;
+    let now = Instant::now();
+    let deadline = now + call.caller.deadline.saturating_duration_since(now) / 2;
     let account = async {
         match app.elsewhere(Of::Auth) {
             Some(auth) => remote::fetch(auth, "/api/auth/dashboard", &call, deadline).await,
@@ -30,7 +30,7 @@ pub(crate) async fn whole(app: &App, scope: Option<TenantScope>, call: Call<'_>)
             None => work_part(app.services()?, here(scope)?).await,
         }
     };
-    let (account, work) = (time_limit::hold(limit, account), time_limit::hold(limit, work));
+    let (account, work) = (time_limit::until(deadline, account), time_limit::until(deadline, work));
     respond::ok(&gather(account, work).await?)
 }
 

@@ -76,8 +76,8 @@ pub(crate) async fn health(app: &App) -> Outcome<Reply> {
     };
     let database = match database {
         State::Starting => "unknown",
-        State::Ok => "ok",
-        State::Busy | State::Unreachable => "unreachable",
+        State::Ok | State::Busy => "ok",
+        State::Unreachable => "unreachable",
     };
     respond::ok(&Health { status, database, version: env!("CARGO_PKG_VERSION") })
 }
@@ -127,6 +127,11 @@ fn service(service: &'static str, state: State) -> Outcome<Reply> {
 }
 
 pub(crate) async fn ready(app: &App) -> Outcome<Reply> {
+    readiness(app).await.and_then(|()| respond::ok(&Status { status: "ready" }))
+}
+
+/// Why not, if it is not.
+pub(crate) async fn readiness(app: &App) -> Outcome<()> {
     if app.is_draining() {
         return Err(Failure::new(ErrorCode::Unavailable, "the server is shutting down"));
     }
@@ -136,8 +141,12 @@ pub(crate) async fn ready(app: &App) -> Outcome<Reply> {
     if app.http().role != Role::Gateway {
         app.services()?;
     }
-    if !health::database(app).await.is_ok() {
-        return Err(Failure::new(ErrorCode::Unavailable, "the database does not answer"));
+    // With all connections taken there is one all the same: whoever is sent elsewhere
+    // for it takes those of the others too.
+    match health::database(app).await {
+        State::Ok | State::Busy => Ok(()),
+        State::Starting | State::Unreachable => {
+            Err(Failure::new(ErrorCode::Unavailable, "the database does not answer"))
+        }
     }
-    respond::ok(&Status { status: "ready" })
 }

@@ -11,7 +11,7 @@ use crate::traffic::{RateLimitKind, TrafficCounters};
 pub(super) fn of_traffic(counters: &TrafficCounters) -> Vec<MetricFamily> {
     let kinds = RateLimitKind::ALL.map(|kind| ([("kind", kind.as_str())], counters.limited(kind)));
     let one = |value: f64| [(&[][..], value)];
-    vec![
+    let mut families = vec![
         counter(
             "nexo_rate_limited_total",
             "Requests that a rate limit refused.",
@@ -32,12 +32,13 @@ pub(super) fn of_traffic(counters: &TrafficCounters) -> Vec<MetricFamily> {
             "Requests that Redis should have counted and did not.",
             one(counters.redis_errors() as f64),
         ),
-        gauge(
-            "nexo_redis_up",
-            "Whether Redis counts requests; 0 also if there is none.",
-            one(f64::from(u8::from(counters.redis_answers()))),
-        ),
-    ]
+    ];
+    // Without one there is nothing to be told of it.
+    if counters.has_redis() {
+        let answers = f64::from(u8::from(counters.redis_answers()));
+        families.push(gauge("nexo_redis_up", "Whether Redis counts requests.", one(answers)));
+    }
+    families
 }
 
 pub(super) fn of_backends(upstreams: &[Arc<Upstream>]) -> Vec<MetricFamily> {

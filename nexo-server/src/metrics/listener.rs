@@ -136,7 +136,7 @@ async fn answer(app: &App, method: &Method, path: &str) -> Outcome<Reply> {
 async fn metrics(app: &App) -> Outcome<Reply> {
     use crate::health::{auth, crm, database};
     let (auth, crm, database) = (auth(app).await, crm(app).await, database(app).await);
-    let is_ready = database.is_ok() && !app.is_draining();
+    let is_ready = health::readiness(app).await.is_ok();
     let services = [("auth", auth), ("crm", crm), ("database", database)];
     Ok(respond::metrics(app.metrics().text(is_ready, &services)?))
 }

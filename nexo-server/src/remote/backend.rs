@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::breaker::{Breaker, BreakerState};
 use super::connections::{Connections, Lease, SendError, Unsent};
@@ -91,14 +91,14 @@ impl Backend {
     }
 
     /// Notes what a probe found. One that is ready again needs no request to be
-    /// found out by.
+    /// found out by; one that was ready all the while, and failed its requests, does.
     pub(super) fn probed(&self, found: Readiness) {
         let before = self.readiness();
         self.readiness.store(found as u8, Ordering::Relaxed);
-        if found == Readiness::Ready && self.breaker.state() != BreakerState::Closed {
-            self.breaker.close();
-        }
         if found != before {
+            if found == Readiness::Ready {
+                self.breaker.close();
+            }
             tracing::info!(backend = %self.address, readiness = ?found, "a backend has changed");
         }
     }
@@ -137,10 +137,7 @@ impl Backend {
         let late = async {
             match until {
                 Until::Then(deadline) => sleep_until(deadline).await,
-                Until::AfterBody(patience) => {
-                    fault.body_sent().await;
-                    sleep(patience).await;
-                }
+                Until::Stalled(patience) => fault.stalled(patience).await,
             }
         };
         let sent = tokio::select! {
@@ -184,8 +181,8 @@ impl Backend {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until {
     Then(Instant),
-    /// For so long after the last of the body was handed on, however long that takes.
-    AfterBody(Duration),
+    /// For so long after a piece of the body was handed on, however many there are.
+    Stalled(Duration),
 }
 
 /// One request to a backend, counted until its reply is read.

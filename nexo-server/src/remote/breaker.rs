@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 /// The pause doubles up to this many times.
 const DOUBLINGS: u32 = 4;
+/// Who was asked nothing for so long after the pause is thought well of again, as far as
+/// one more failure. Nobody else would ever close it where nothing is asked.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// Counts failures in a row. Only what says that nobody is there counts: a
 /// process that answers, with whatever status, is one that works.
@@ -58,7 +61,7 @@ impl Breaker {
     }
 
     pub(super) fn state(&self) -> BreakerState {
-        match *self.lock() {
+        match *self.at(Instant::now()) {
             State::Closed { .. } => BreakerState::Closed,
             State::HalfOpen { .. } => BreakerState::HalfOpen,
             State::Open { .. } => BreakerState::Open,
@@ -67,7 +70,7 @@ impl Breaker {
 
     /// Whether [`enter`](Self::enter) would be let through.
     pub(super) fn allows(&self, now: Instant) -> bool {
-        match *self.lock() {
+        match *self.at(now) {
             State::Closed { .. } => true,
             State::Open { until, .. } => until <= now,
             State::HalfOpen { .. } => false,
@@ -77,7 +80,7 @@ impl Breaker {
     /// Leave for one request. After the pause the first one that asks gets it,
     /// and the others wait for what becomes of that.
     pub(super) fn enter(&self, now: Instant) -> Option<Leave<'_>> {
-        let mut state = self.lock();
+        let mut state = self.at(now);
         let is_probe = match *state {
             State::Closed { .. } => false,
             State::Open { until, doublings } if until <= now => {
@@ -114,6 +117,17 @@ impl Breaker {
         let pause = self.pause * 2_u32.pow(doublings);
         let jitter = pause.mul_f64(0.25 * fastrand::f64());
         State::Open { until: now + pause + jitter, doublings }
+    }
+
+    /// The state as it is by now.
+    fn at(&self, now: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if let State::Open { until, .. } = *state
+            && until + QUIET <= now
+        {
+            *state = State::Closed { failures: self.most - 1 };
+        }
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -192,6 +206,17 @@ mod tests {
             assert!(breaker.allows(now), "{seconds}");
             fail(&breaker, now);
         }
+    }
+
+    #[test]
+    fn who_is_asked_nothing_is_forgiven_but_for_one_failure() {
+        let (breaker, now) = (Breaker::new(3, PAUSE), Instant::now() - QUIET - 2 * PAUSE);
+        for _ in 0..3 {
+            fail(&breaker, now);
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed, "nobody has asked since");
+        fail(&breaker, Instant::now());
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! A question to a service on behalf of a caller, whose answer is a part of
 //! another one.
 
+use std::time::Duration;
+
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use http_body_util::{BodyExt, Limited};
 use nexo_core::model::{ErrorCode, Problem};
 use serde::de::DeserializeOwned;
@@ -33,6 +36,7 @@ pub(crate) async fn fetch<T: DeserializeOwned>(
     };
     let (reply, visit) = upstream.send(sending).await?;
     let status = reply.status();
+    let wait = reply.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
     let body = timeout_at(deadline, Limited::new(reply.into_body(), MOST).collect()).await;
     let body = body.map_err(|_| Failure::of(ErrorCode::Timeout))?;
     let body = body.map_err(|error| Failure::caused(ErrorCode::Unavailable, error))?.to_bytes();
@@ -41,7 +45,13 @@ pub(crate) async fn fetch<T: DeserializeOwned>(
         return serde_json::from_slice(&body).map_err(Failure::internal);
     }
     Err(match serde_json::from_slice::<Problem>(&body) {
-        Ok(problem) => Failure::new(problem.code, problem.detail).with_fields(problem.errors),
+        Ok(problem) => {
+            let failure = Failure::new(problem.code, problem.detail).with_fields(problem.errors);
+            match wait {
+                Some(seconds) => failure.after(Duration::from_secs(seconds)),
+                None => failure,
+            }
+        }
         Err(_) => Failure::internal(format!("{} answered with {status}", upstream.service())),
     })
 }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use nexo_core::model::ErrorCode;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::backend::{Until, Visit};
 use super::connections::READ_BUFFER;
@@ -30,10 +30,10 @@ pub(crate) async fn forward(upstream: &Upstream, route: &Route, call: Call<'_>) 
         Outbound::streamed(handed.body, most, handed.body_timeout, is_file)
     };
     // A file takes as long as it does.
-    let deadline = (!route.is_upload()).then(|| Instant::now() + handed.caller.limit);
+    let deadline = (!route.is_upload()).then_some(handed.caller.deadline);
     let head = Head::new(handed.parts, handed.caller, deadline);
     let patience = handed.step_timeout;
-    let until = deadline.map_or(Until::AfterBody(patience), Until::Then);
+    let until = deadline.map_or(Until::Stalled(patience), Until::Then);
     let (reply, visit) = upstream.send(Sending { head, body, fault, until, is_safe }).await?;
     Ok(hand_back(reply, visit, patience))
 }

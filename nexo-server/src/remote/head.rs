@@ -17,7 +17,7 @@ use super::backend::Backend;
 use super::outbound::Outbound;
 use crate::config::Protocol;
 use crate::extract::Caller;
-use crate::gateway::{TRACEPARENT, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
+use crate::gateway::{TRACEPARENT, TraceContext, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
 
 /// How long the body is, is not among them: that is said by who frames it, and of
 /// one that is not sent it would let the next request pass for it.
@@ -120,9 +120,13 @@ fn headers(names: &[HeaderName], parts: &Parts, caller: Caller<'_>) -> HeaderMap
     headers.insert(X_FORWARDED_FOR, from);
     headers.insert(X_REQUEST_ID, caller.request.value().clone());
     if let Some(trace) = caller.trace {
-        headers.insert(TRACEPARENT, trace.child().to_header());
-        if let Some(state) = parts.headers.get(TRACESTATE) {
-            headers.insert(TRACESTATE, state.clone());
+        // What is done for it there is below what is done here.
+        headers.insert(TRACEPARENT, trace.to_header());
+        // It is of the caller's trace, and of no other.
+        if parts.headers.contains_key(TRACESTATE) && TraceContext::of(&parts.headers).is_some() {
+            for state in parts.headers.get_all(TRACESTATE) {
+                headers.append(TRACESTATE, state.clone());
+            }
         }
     }
     headers

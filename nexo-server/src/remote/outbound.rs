@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use nexo_core::model::ErrorCode;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 /// A caller who sends a file must send so much of it in each time limit.
 const PIECE: u64 = 256 * 1024;
@@ -42,7 +42,8 @@ struct Known {
     fault: OnceLock<ErrorCode>,
     /// The next piece was asked for and has not come.
     awaited: AtomicBool,
-    sent: Notify,
+    /// A piece was handed on, or the end.
+    moved: Notify,
 }
 
 impl CallerFault {
@@ -57,9 +58,13 @@ impl CallerFault {
         }
     }
 
-    /// Waits until all of the body was handed on.
-    pub(super) async fn body_sent(&self) {
-        self.0.sent.notified().await;
+    /// Waits until nothing was asked for and handed on for so long: the other side takes
+    /// no more, or has all of it and does not answer. While it waits for the caller, it
+    /// is the caller's time that runs.
+    pub(super) async fn stalled(&self, patience: Duration) {
+        while timeout(patience, self.0.moved.notified()).await.is_ok()
+            || self.0.awaited.load(Ordering::Relaxed)
+        {}
     }
 }
 
@@ -110,11 +115,9 @@ impl Streamed {
             ready!(self.timer.as_mut().poll(cx));
             return Poll::Ready(Some(Err(self.cut(ErrorCode::RequestTimeout))));
         };
+        self.fault.0.moved.notify_one();
         Poll::Ready(match frame {
-            None => {
-                self.fault.0.sent.notify_one();
-                None
-            }
+            None => None,
             Some(Err(_)) => Some(Err(self.cut(ErrorCode::BadRequest))),
             Some(Ok(frame)) => {
                 // Trailers say nothing here.
@@ -128,9 +131,6 @@ impl Streamed {
                 if self.pieces && self.piece == 0 {
                     self.piece = PIECE;
                     self.timer = Box::pin(sleep(self.timeout));
-                }
-                if self.body.is_end_stream() {
-                    self.fault.0.sent.notify_one();
                 }
                 Some(Ok(Frame::data(data)))
             }

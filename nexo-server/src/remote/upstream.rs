@@ -1,7 +1,7 @@
 //! A service in other processes: which of them is asked, and what happens when
 //! that one does not answer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub(crate) struct Upstream {
     urls: Vec<ServiceUrl>,
     config: RemoteConfig,
     backends: RwLock<Arc<[Arc<Backend>]>>,
+    looked_for: AtomicBool,
     budget: Budget,
     retries: AtomicU64,
 }
@@ -48,8 +49,9 @@ pub(super) struct Sending<'a> {
 impl Upstream {
     pub(super) fn new(service: Service, urls: Vec<ServiceUrl>, config: RemoteConfig) -> Self {
         let backends = RwLock::new(Arc::from([]));
-        let (budget, retries) = (Budget::new(), AtomicU64::new(0));
-        Self { service, urls, config, backends, budget, retries }
+        let (looked_for, budget, retries) =
+            (AtomicBool::new(false), Budget::new(), AtomicU64::new(0));
+        Self { service, urls, config, backends, looked_for, budget, retries }
     }
 
     pub(crate) fn service(&self) -> Service {
@@ -69,7 +71,13 @@ impl Upstream {
         self.backends.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the names were looked up, with whatever was found.
+    pub(crate) fn was_looked_for(&self) -> bool {
+        self.looked_for.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_backends(&self, backends: Vec<Arc<Backend>>) {
+        self.looked_for.store(true, Ordering::Relaxed);
         *self.backends.write().unwrap_or_else(PoisonError::into_inner) = backends.into();
     }
 

@@ -1,13 +1,16 @@
 //! Who is there: names are resolved and processes asked, again and again.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use http::Request;
 use http_body_util::{BodyExt, Limited};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::select;
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::backend::{Backend, Readiness};
 use super::head;
@@ -25,20 +28,37 @@ const PROBES: u32 = 2;
 /// A reply to a question of the gateway's own has at most so many bytes.
 const MOST: usize = 64 * 1024;
 
-/// Keeps the backends of a service up to date, for ever.
+/// Keeps the backends of a service up to date, for ever. Names are resolved beside the
+/// probes: a resolver that hangs keeps nobody from being asked how they are.
 pub(super) async fn watch(upstream: Arc<Upstream>) {
-    let config = upstream.config().clone();
-    let mut ticks = interval(config.probe_interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut resolved: Option<Instant> = None;
-    let mut silent: Vec<(SocketAddr, u32)> = Vec::new();
+    let found = Notify::new();
+    join(look_for(&upstream, &found), probe_all(&upstream, &found)).await;
+}
+
+/// Looks for the backends again and again.
+async fn look_for(upstream: &Upstream, found: &Notify) {
+    let config = upstream.config();
     loop {
-        ticks.tick().await;
-        let is_due = resolved.is_none_or(|at| at.elapsed() >= config.resolve_interval);
-        // A service of which nobody is known is looked for each time.
-        if is_due || upstream.backends().is_empty() {
-            resolve(&upstream).await;
-            resolved = Some(Instant::now());
+        if resolve(upstream).await {
+            found.notify_one();
+        }
+        // A service of which nobody is known is looked for as often as it would be asked.
+        let is_empty = upstream.backends().is_empty();
+        sleep(if is_empty { config.probe_interval } else { config.resolve_interval }).await;
+    }
+}
+
+/// Asks all of them again and again, and when others are found.
+async fn probe_all(upstream: &Upstream, found: &Notify) {
+    let mut ticks = interval(upstream.config().probe_interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silent: Vec<(SocketAddr, u32)> = Vec::new();
+    // Nobody is known before.
+    found.notified().await;
+    loop {
+        select! {
+            _ = ticks.tick() => {}
+            () = found.notified() => {}
         }
         let backends = upstream.backends();
         let probes = join_all(backends.iter().map(|backend| probe(backend))).await;
@@ -59,22 +79,21 @@ pub(super) async fn watch(upstream: Arc<Upstream>) {
     }
 }
 
-/// Looks all names up. What cannot be looked up stays as it was.
-async fn resolve(upstream: &Upstream) {
+/// Looks all names up, at the same time. What cannot be looked up stays as it was. Tells
+/// whether somebody else is there now.
+async fn resolve(upstream: &Upstream) -> bool {
     let known = upstream.backends();
     let mut now: Vec<Arc<Backend>> = Vec::new();
-    for url in upstream.urls() {
-        let found: Vec<SocketAddr> = match url.host().parse::<IpAddr>() {
-            Ok(address) => vec![SocketAddr::new(address, url.port())],
-            Err(_) => match look_up(url).await {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::warn!(service = %upstream.service(), %url, %error, "cannot resolve the name");
-                    let is_of_it = |backend: &&Arc<Backend>| backend.is(url, backend.address());
-                    now.extend(known.iter().filter(is_of_it).cloned());
-                    continue;
-                }
-            },
+    let looked_up = join_all(upstream.urls().iter().map(addresses)).await;
+    for (url, found) in upstream.urls().iter().zip(looked_up) {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(service = %upstream.service(), %url, %error, "cannot resolve the name");
+                let is_of_it = |backend: &&Arc<Backend>| backend.is(url, backend.address());
+                now.extend(known.iter().filter(is_of_it).cloned());
+                continue;
+            }
         };
         for address in found {
             if now.iter().any(|backend| backend.address() == address) {
@@ -87,14 +106,23 @@ async fn resolve(upstream: &Upstream) {
             }));
         }
     }
+    let is_known = |backend: &Arc<Backend>| known.iter().any(|one| Arc::ptr_eq(one, backend));
+    let has_changed = now.len() != known.len() || !now.iter().all(is_known);
     upstream.set_backends(now);
+    has_changed
 }
 
-/// The addresses of a name. A resolver that hangs must not keep processes from being
-/// asked how they are.
-async fn look_up(url: &ServiceUrl) -> std::io::Result<Vec<SocketAddr>> {
+async fn addresses(url: &ServiceUrl) -> io::Result<Vec<SocketAddr>> {
+    match url.host().parse::<IpAddr>() {
+        Ok(address) => Ok(vec![SocketAddr::new(address, url.port())]),
+        Err(_) => look_up(url).await,
+    }
+}
+
+/// The addresses of a name.
+async fn look_up(url: &ServiceUrl) -> io::Result<Vec<SocketAddr>> {
     let found = timeout(LOOK_UP_TIMEOUT, tokio::net::lookup_host((url.host(), url.port()))).await;
-    Ok(found.map_err(|_| std::io::ErrorKind::TimedOut)??.collect())
+    Ok(found.map_err(|_| io::ErrorKind::TimedOut)??.collect())
 }
 
 /// What a process says of itself; none if it says nothing.

@@ -38,6 +38,7 @@ pub(super) fn session() -> [Route; 11] {
         tenant(Method::POST, "/api/auth/switch", |to, scope, call| {
             Box::pin(auth::switch(to, scope, call))
         })
+        .limited(Limit::Credentials)
         .example(examples::switch_account)
         .documented(
             of_session("switchAccount", "End the session and open one in another account")

@@ -58,7 +58,7 @@ impl Connections {
             // how long the head itself takes is the socket's to watch.
             .header_read_timeout(app.http().idle_timeout)
             .max_buf_size(limits::PARSER_MAX_HEAD);
-        let callers = Callers::new(app.http().max_connections_per_ip);
+        let callers = Callers::new(app.http().max_connections_per_ip, app.http().max_connections);
         let (http, graceful) = (Arc::new(http), GracefulShutdown::new());
         let (tasks, closing) = (JoinSet::new(), watch::Sender::new(false));
         Self { app, certificates, callers, http, tasks, graceful, closing }

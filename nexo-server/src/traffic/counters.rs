@@ -16,6 +16,7 @@ struct Counts {
     shed: AtomicU64,
     in_flight: AtomicUsize,
     redis_errors: AtomicU64,
+    has_redis: AtomicBool,
     redis_answers: AtomicBool,
 }
 
@@ -50,6 +51,12 @@ impl TrafficCounters {
         self.0.redis_errors.load(Relaxed)
     }
 
+    /// Whether Redis is to count.
+    #[must_use]
+    pub fn has_redis(&self) -> bool {
+        self.0.has_redis.load(Relaxed)
+    }
+
     /// Whether Redis counts at this moment; false also if there is none.
     #[must_use]
     pub fn redis_answers(&self) -> bool {
@@ -72,13 +79,16 @@ impl TrafficCounters {
         self.0.redis_errors.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn set_has_redis(&self) {
+        self.0.has_redis.store(true, Relaxed);
+    }
+
     pub(super) fn set_redis_answers(&self, answers: bool) {
         self.0.redis_answers.store(answers, Relaxed);
     }
 
-    /// The number of requests in flight before this one.
-    pub(super) fn begin(&self) -> usize {
-        self.0.in_flight.fetch_add(1, Relaxed)
+    pub(super) fn begin(&self) {
+        self.0.in_flight.fetch_add(1, Relaxed);
     }
 
     pub(super) fn end(&self) {

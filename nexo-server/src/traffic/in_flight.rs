@@ -4,15 +4,25 @@
 //! longer, until nobody is answered in time. So it is refused, at once and before
 //! it has cost anything: whoever is told to come back in a second is served better
 //! than by a timeout.
+//!
+//! One address has three quarters of the places at most, and each of several less:
+//! whoever sends slowly must not hold up everybody.
+
+use std::net::IpAddr;
 
 use nexo_core::model::ErrorCode;
 
 use super::counters::TrafficCounters;
+use super::shares::{Holder, Share, Shares};
 use crate::failure::{Failure, Outcome};
+
+/// As many anybody may have, where there are few.
+const LEAST: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct InFlight {
-    most: usize,
+    /// None without a limit.
+    places: Option<Shares>,
     counters: TrafficCounters,
 }
 
@@ -23,27 +33,30 @@ pub(super) struct InFlight {
 /// it is made: what a slow reader holds then is memory, which has a limit of its
 /// own, and not work.
 #[derive(Debug)]
-pub(crate) struct Place(TrafficCounters);
+pub(crate) struct Place {
+    counters: TrafficCounters,
+    _share: Option<Share>,
+}
 
 impl InFlight {
     pub(super) fn new(most: Option<usize>, counters: TrafficCounters) -> Self {
-        Self { most: most.unwrap_or(usize::MAX), counters }
+        Self { places: most.map(|most| Shares::new(most, LEAST)), counters }
     }
 
-    pub(super) fn enter(&self) -> Outcome<Place> {
-        let before = self.counters.begin();
-        let place = Place(self.counters.clone());
-        if before < self.most {
-            return Ok(place);
+    pub(super) fn enter(&self, ip: IpAddr) -> Outcome<Place> {
+        let share = self.places.as_ref().map(|places| places.take(Holder::at(ip), 1));
+        if let Some(None) = share {
+            self.counters.add_shed();
+            return Err(Failure::of(ErrorCode::Overloaded));
         }
-        self.counters.add_shed();
-        Err(Failure::of(ErrorCode::Overloaded))
+        self.counters.begin();
+        Ok(Place { counters: self.counters.clone(), _share: share.flatten() })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.end();
+        self.counters.end();
     }
 }
 
@@ -55,12 +68,22 @@ mod tests {
     fn places_are_given_back() {
         let counters = TrafficCounters::default();
         let in_flight = InFlight::new(Some(2), counters.clone());
-        let first = in_flight.enter().expect("the first");
-        let _second = in_flight.enter().expect("the second");
-        let refused = in_flight.enter().expect_err("there are two");
+        let here = IpAddr::from([203, 0, 113, 9]);
+        let first = in_flight.enter(here).expect("the first");
+        let _second = in_flight.enter(here).expect("the second");
+        let refused = in_flight.enter(here).expect_err("there are two");
         assert_eq!(refused.code(), ErrorCode::Overloaded);
         drop(first);
-        let _third = in_flight.enter().expect("one has gone");
+        let _third = in_flight.enter(here).expect("one has gone");
         assert_eq!((counters.in_flight(), counters.shed()), (2, 1));
+    }
+
+    #[test]
+    fn h2_one_address_leaves_places_for_others() {
+        let in_flight = InFlight::new(Some(16), TrafficCounters::default());
+        let (here, there) = (IpAddr::from([203, 0, 113, 9]), IpAddr::from([203, 0, 113, 8]));
+        let held: Vec<_> = std::iter::from_fn(|| in_flight.enter(here).ok()).collect();
+        assert_eq!(held.len(), 12);
+        in_flight.enter(there).expect("there are places left");
     }
 }

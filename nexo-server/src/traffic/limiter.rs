@@ -53,7 +53,10 @@ pub(crate) struct Rates<'a> {
 impl Limiter {
     pub(super) async fn start(limits: &TrafficLimits, counters: TrafficCounters) -> Self {
         let redis = match &limits.redis {
-            Some(url) => Some(Redis::start(url, limits.redis_timeout, counters.clone()).await),
+            Some(url) => {
+                counters.set_has_redis();
+                Some(Redis::start(url, limits.redis_timeout, counters.clone()).await)
+            }
             None => None,
         };
         let quotas = [limits.per_ip, limits.credentials_per_ip, limits.per_user];

@@ -14,6 +14,7 @@ mod log;
 mod memory;
 mod quota;
 mod redis;
+mod shares;
 mod standing;
 
 pub use counters::TrafficCounters;
@@ -22,6 +23,7 @@ pub use quota::{ParseQuotaError, Quota};
 
 pub(crate) use in_flight::Place;
 pub(crate) use limiter::{Limiter, Rates};
+pub(crate) use shares::{Holder, Share, Shares};
 pub(crate) use standing::Standing;
 
 use std::net::IpAddr;
@@ -49,11 +51,11 @@ impl Traffic {
         Self { in_flight, limiter, counters }
     }
 
-    /// A place for one more request.
-    pub(crate) fn enter(&self, limit: Limit) -> Outcome<Option<Place>> {
+    /// A place for one more request from there.
+    pub(crate) fn enter(&self, limit: Limit, ip: IpAddr) -> Outcome<Option<Place>> {
         match limit {
             Limit::Exempt => Ok(None),
-            Limit::Standard | Limit::Credentials => self.in_flight.enter().map(Some),
+            Limit::Standard | Limit::Credentials => self.in_flight.enter(ip).map(Some),
         }
     }
 

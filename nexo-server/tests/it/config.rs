@@ -106,6 +106,7 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_ROLE", "auth", "DATABASE_URL"),
         ("AUTH_SERVICE_URL", "https://auth.internal", "addresses such as"),
         ("CRM_SERVICE_URL", "http://a:1,crm.internal:4002", "addresses such as"),
+        ("CRM_SERVICE_URL", "http://crm.internal:4002", "NEXO_ROLE"),
     ] {
         let output = nexo_server(&[], &[(variable, value)]);
         let text = String::from_utf8(output.stderr).unwrap();

@@ -111,7 +111,6 @@ async fn p7_pages_send_and_see_the_headers_of_the_interface() {
             "ratelimit-remaining",
             "ratelimit-reset",
             "retry-after",
-            "traceparent",
             "x-request-id",
         ]
     );

@@ -116,3 +116,42 @@ async fn heads_that_are_too_large() {
     let reply = server.get("/health").header("x", &"v".repeat(16_384)).send().await;
     assert_eq!((reply.status, reply.problem().as_str()), (431, "headers_too_large"));
 }
+
+/// What is larger than any head has a bare answer, whatever it asks for, and nothing of
+/// its connection is believed any more.
+#[tokio::test]
+async fn h3_a_head_beyond_all_bounds_ends_the_connection() {
+    let server = TestServer::start().await;
+    let first = "GET /health HTTP/1.1\r\nhost: a\r\n\r\n";
+    for length in [65 * 1024, 256 * 1024, 4 * 1024 * 1024] {
+        let long = "x".repeat(length);
+        for (request, statuses) in [
+            // Of a line that does not end nobody knows whether it is the target's fault.
+            (format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"), &[414, 431][..]),
+            (format!("GET /health?{long} HTTP/1.1\r\nhost: a\r\n\r\n"), &[414, 431][..]),
+            (format!("GET /health HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"), &[431]),
+            (format!("GET /health HTTP/1.1\r\nhost: a\r\n{long}: v\r\n\r\n"), &[431]),
+            // Also where no line of it ever ends.
+            (format!("GET /{long}"), &[414, 431][..]),
+            (format!("GET /health HTTP/1.1\r\nhost: a\r\nx: {long}"), &[431]),
+        ] {
+            // On a connection that was in order, too.
+            for is_first in [true, false] {
+                let what = format!("{length} {is_first} {:?}", &request[..40]);
+                let mut wire = server.wire().await;
+                if !is_first {
+                    wire.send(first).await;
+                    assert_eq!(wire.reply().await.status, 200);
+                }
+                wire.send_unheeded(&request).await;
+                let reply = wire.reply().await;
+                assert!(statuses.contains(&reply.status), "{what}: {}", reply.status);
+                // What came with a single read may have been understood still.
+                assert!(reply.body.is_empty() || length == 65 * 1024, "{what}");
+                assert_eq!(reply.header("connection"), Some("close"), "{what}");
+                assert_eq!(wire.closed().await, b"", "{what}");
+            }
+        }
+    }
+    assert_eq!(server.get("/health").send().await.status, 200);
+}

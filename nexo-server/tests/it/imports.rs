@@ -222,8 +222,8 @@ async fn an_export_is_a_file_to_import() {
 /// caller who goes away ends it.
 #[tokio::test]
 async fn f17_exports_that_nobody_reads_are_few() {
-    // Room for two.
-    let config = HttpConfig { reply_memory: 20 * 1024 * 1024, ..HttpConfig::default() };
+    // Room for two of one account, and for one of another.
+    let config = HttpConfig { reply_memory: 48 * 1024 * 1024, ..HttpConfig::default() };
     let server = TestServer::with(config).await;
     let (at, ada) = (server.address, server.register("ada").await);
     let file = format!("name,notes\n{}", format!("Ada,{}\n", "x".repeat(9_000)).repeat(1_200));
@@ -242,6 +242,8 @@ async fn f17_exports_that_nobody_reads_are_few() {
     }
     let refused = call(at, &ada, "GET", "/api/clients/export").send().await;
     assert_eq!((refused.status, refused.problem().as_str()), (503, "overloaded"));
+    let eve = server.register("eve").await;
+    assert_eq!(call(at, &eve, "GET", "/api/clients/export").send().await.status, 200);
     drop(unread);
     let served = async {
         loop {

@@ -36,7 +36,7 @@ async fn collect(
         };
         let head = String::from_utf8(bytes.drain(..end).collect()).unwrap().to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.expect("it has a length").parse().unwrap();
+        let length: usize = length.map_or(0, |length| length.parse().unwrap());
         while bytes.len() < length {
             stream.read_buf(&mut bytes).await.ok()?;
         }
@@ -96,4 +96,35 @@ async fn a_collector_receives_the_spans_of_requests() {
     assert_eq!(requests.len(), 2, "{log}");
     assert_eq!(requests[1]["trace"], TRACE);
     assert_eq!(requests[0]["trace"].as_str().map(str::len), Some(32));
+}
+
+/// What a service does for a gateway is below what the gateway tells of itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_goes_on_below_its_gateway() {
+    let (url, mut received) = collector().await;
+    // It does for a service that answers everything with nothing.
+    let (service, mut asked) = collector().await;
+    let urls = ["--auth-service-url", &service, "--crm-service-url", &service];
+    let mut command = command(&["--role", "gateway"]);
+    command.args(urls).env("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+    let program = Program::spawn(command).listening();
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let login = serde_json::json!({ "email": "a@b.c", "password": "none of them" });
+    let call = program.post("/api/auth/login", &login).header("traceparent", &parent);
+    call.send().await;
+    let head = loop {
+        let (head, _) = asked.recv().await.unwrap();
+        if head.starts_with("post ") {
+            break head;
+        }
+    };
+    let told = head.lines().find_map(|line| line.strip_prefix("traceparent: ")).unwrap();
+    assert_eq!(told[..36], parent[..36]);
+    program.stop();
+    let mut bodies = Vec::new();
+    while let Ok((_, body)) = received.try_recv() {
+        bodies.extend(body);
+    }
+    let step = u64::from_str_radix(&told[36..52], 16).unwrap().to_be_bytes();
+    assert!(holds(&bodies, &step), "{told} names nothing that was exported");
 }

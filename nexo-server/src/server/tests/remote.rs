@@ -15,6 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::remote::BreakerState;
 use crate::respond::{Body, Reply};
 
+mod failing;
 mod misbehaved;
 
 const PROTOCOLS: [&str; 2] = ["http", "h2c"];
@@ -131,6 +132,36 @@ async fn headers_of_a_gateway_cannot_be_invented_outside() {
         ];
         assert_eq!(names, expected, "{protocol}");
         assert_eq!(reply.header("x-request-id"), Some("mine"));
+    }
+}
+
+/// A trace goes on below the gateway's own step of it, and with what its caller says of
+/// it; a trace that is none does not lend that to another.
+#[tokio::test]
+async fn traces_go_on_behind_a_gateway() {
+    let of_caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for protocol in PROTOCOLS {
+        let traces = crate::config::TracesConfig { always: true };
+        let config = HttpConfig { traces, ..HttpConfig::default() };
+        let (gateway, _service) = pair(protocol, config, table()).await;
+        let mut wire = gateway.connect().await;
+        let mut told = async |traceparent: &str| {
+            let traced = format!(
+                "GET /headers HTTP/1.1\r\nhost: nexo.test\r\ntraceparent: {traceparent}\r\n\
+                 tracestate: a=1\r\ntracestate: b=2\r\n\r\n"
+            );
+            wire.send(traced).await;
+            let told = wire.reply().await.json();
+            let text = |name: &str| told[name].as_str().map(str::to_owned);
+            (text("traceparent").expect("it goes on"), text("tracestate"))
+        };
+        let (parent, state) = told(of_caller).await;
+        assert_eq!(parent[..36], of_caller[..36], "{protocol}");
+        assert_ne!(parent[36..52], of_caller[36..52], "{protocol}");
+        assert!(state.is_some(), "{protocol}");
+        let (parent, state) = told("00-xyz").await;
+        assert_ne!(parent[..36], of_caller[..36], "{protocol}");
+        assert_eq!(state, None, "{protocol}");
     }
 }
 

@@ -75,6 +75,42 @@ async fn unread_replies_have_so_much_memory_together() {
     }
 }
 
+/// H2: files are sent for as long as somebody reads them, so one caller has not all of the
+/// room, and all files together leave some to other replies.
+#[tokio::test]
+async fn h2_files_that_nobody_reads_leave_room_for_others() {
+    const FILE: usize = 8 * 1024 * 1024;
+    let trusted_proxies = vec!["127.0.0.1".parse().expect("a network")];
+    let config = HttpConfig { reply_memory: 16 * FILE, trusted_proxies, ..HttpConfig::default() };
+    let file = public(Method::GET, "/file", |_, _| {
+        Box::pin(async {
+            let pieces = stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 64 * 1024])));
+            respond::file("x", HeaderValue::from_static("text/csv"), Box::pin(pieces))
+        })
+    });
+    let server = Running::start(config, vec![file, large(Method::GET)]).await;
+    let mut unread = Vec::new();
+    let mut ask = async |path: &str, from: &str| {
+        let mut wire = server.connect().await;
+        let host = "host: nexo.test\r\n";
+        wire.send(format!("GET {path} HTTP/1.1\r\n{host}x-forwarded-for: {from}\r\n\r\n")).await;
+        let head = wire.head().await;
+        unread.push(wire);
+        head
+    };
+    let (here, there) = ("203.0.113.9", "203.0.113.8");
+    for _ in 0..6 {
+        assert_eq!(ask("/file", here).await, "HTTP/1.1 200 OK");
+    }
+    assert_eq!(ask("/file", here).await, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(ask("/file", there).await, "HTTP/1.1 200 OK");
+    assert_eq!(ask("/file", there).await, "HTTP/1.1 503 Service Unavailable");
+    // A list, of whoever it is, is none of them.
+    for from in [here, there] {
+        assert_eq!(ask("/large", from).await, "HTTP/1.1 200 OK", "{from}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_read_from_a_caller_who_does_not_read() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

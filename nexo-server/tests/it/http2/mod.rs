@@ -8,6 +8,8 @@ mod bodies;
 mod floods;
 mod frames;
 mod heads;
+mod memory;
+mod numbers;
 mod requests;
 mod slow;
 
@@ -103,15 +105,15 @@ async fn read(response: Response<h2::RecvStream>) -> Result<Reply, h2::Error> {
 
 /// Both protocols, for what is answered alike.
 #[derive(Debug, Clone, Copy)]
-enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http2,
 }
 
 impl Protocol {
-    const ALL: [Self; 2] = [Self::Http1, Self::Http2];
+    pub(crate) const ALL: [Self; 2] = [Self::Http1, Self::Http2];
 
-    async fn send(self, call: Call) -> Reply {
+    pub(crate) async fn send(self, call: Call) -> Reply {
         match self {
             Self::Http1 => call.send().await,
             Self::Http2 => {

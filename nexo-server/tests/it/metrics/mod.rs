@@ -11,12 +11,15 @@ use std::process::{Command, Stdio};
 use nexo_core::AuthConfig;
 use nexo_core::testing::TestDatabase;
 use nexo_server::routes::table;
-use nexo_server::{HttpConfig, MetricsConfig, Server};
+use nexo_server::{
+    BoundServer, HttpConfig, MailConfig, MetricsConfig, OidcProviders, RemoteConfig, Role, Server,
+    TrafficLimits,
+};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::component::installed;
-use crate::harness::{Call, TestServer};
+use crate::harness::{Call, SignIn, TestServer, config as unlimited, serve_as, until_ready};
 use scrape::Scrape;
 
 /// A server that tells its metrics, and where.
@@ -27,9 +30,38 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) async fn start(config: HttpConfig) -> Self {
+        Self::with_mail(config, None).await
+    }
+
+    /// One that sends mail, if it is told how.
+    async fn with_mail(config: HttpConfig, mail: Option<MailConfig>) -> Self {
         let database = TestDatabase::create().await;
-        let (opened, authenticator) = database.open_with_auth(AuthConfig::default()).await;
-        let server = Server::bind(free_ports(config), opened, authenticator).await.unwrap();
+        let (opened, keys) = database.open_with_auth(AuthConfig::default()).await;
+        let server = Server::listen(free_ports(config)).await.unwrap();
+        let providers = OidcProviders::default();
+        server.provider().provide_with_sign_in(opened, keys, mail, providers);
+        Self::run(server, database)
+    }
+
+    /// A gateway with an authentication and a CRM service behind it.
+    async fn gateway(config: HttpConfig) -> Self {
+        let database = TestDatabase::create().await;
+        let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        let inside = HttpConfig { trusted_proxies, ..unlimited() };
+        let auth = serve_as(Role::Auth, &database, inside.clone(), SignIn::default()).await.0;
+        let auth = vec![format!("http://{auth}").parse().unwrap()];
+        let remote = RemoteConfig { auth, ..RemoteConfig::default() };
+        let inside = HttpConfig { remote: remote.clone(), ..inside };
+        let crm = serve_as(Role::Crm, &database, inside, SignIn::default()).await.0;
+        let crm = vec![format!("http://{crm}").parse().unwrap()];
+        let remote = RemoteConfig { crm, ..remote };
+        let config = HttpConfig { role: Role::Gateway, remote, ..free_ports(config) };
+        let watched = Self::run(Server::listen(config).await.unwrap(), database);
+        until_ready(watched.server.address).await;
+        watched
+    }
+
+    fn run(server: BoundServer, database: TestDatabase) -> Self {
         let (address, metrics) = (server.local_addr(), server.metrics_addr().unwrap());
         tokio::spawn(server.run(std::future::pending()));
         Self { server: TestServer { database, address }, metrics }
@@ -61,6 +93,20 @@ fn free_ports(config: HttpConfig) -> HttpConfig {
     let free = "127.0.0.1:0".parse().unwrap();
     let metrics = MetricsConfig { listen: Some(free), is_required: true };
     HttpConfig { listen: free, metrics, ..config }
+}
+
+/// All that there is to tell: by a server that does everything and sends mail, and by a
+/// gateway that counts in Redis. Neither the mail server nor Redis is there, which changes
+/// values and no names.
+async fn scrapes() -> [Scrape; 2] {
+    let mail = MailConfig::new("smtp://127.0.0.1:1", "NEXO <crm@example.com>").unwrap();
+    let all = Watched::with_mail(HttpConfig::default(), Some(mail)).await;
+    let redis = Some("redis://127.0.0.1:1".parse().unwrap());
+    let traffic = TrafficLimits { redis, ..TrafficLimits::off() };
+    let gateway = Watched::gateway(HttpConfig { traffic, ..HttpConfig::default() }).await;
+    all.populate().await;
+    gateway.populate().await;
+    [all.scrape().await, gateway.scrape().await]
 }
 
 /// P9: no account, user or path is told, labels are bounded by the route table,
@@ -131,26 +177,28 @@ async fn what_is_counted_is_what_was_asked() {
 /// Prometheus takes it, and its own linter has nothing against it.
 #[tokio::test]
 async fn the_format_is_that_of_prometheus() {
-    let watched = Watched::start(HttpConfig::default()).await;
-    watched.populate().await;
-    let scrape = watched.scrape().await;
-    for name in scrape.names() {
-        for line in ["HELP", "TYPE"] {
-            assert!(scrape.text.contains(&format!("# {line} {name} ")), "no {line} for {name}");
+    let scrapes = scrapes().await;
+    for scrape in &scrapes {
+        for name in scrape.names() {
+            for line in ["HELP", "TYPE"] {
+                assert!(scrape.text.contains(&format!("# {line} {name} ")), "no {line} for {name}");
+            }
         }
     }
     let Some(promtool) = installed("promtool") else { return };
-    let mut check = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    check.stdin.take().unwrap().write_all(scrape.text.as_bytes()).unwrap();
-    let checked = check.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&checked.stderr);
-    assert!(checked.status.success() && told.is_empty(), "{told}");
+    for scrape in &scrapes {
+        let mut check = Command::new(&promtool)
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        check.stdin.take().unwrap().write_all(scrape.text.as_bytes()).unwrap();
+        let checked = check.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success() && told.is_empty(), "{told}");
+    }
 }
 
 impl Watched {

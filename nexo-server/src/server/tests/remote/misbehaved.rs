@@ -77,7 +77,7 @@ async fn h2_slow_readers_hold_up_nobody() {
         }));
         let (gateway, _service) = pair(protocol, HttpConfig::default(), routes).await;
         let mut unread = Vec::new();
-        for _ in 0..24 {
+        for _ in 0..16 {
             let mut wire = gateway.connect().await;
             wire.send(get("/large")).await;
             assert_eq!(wire.head().await, "HTTP/1.1 200 OK", "{protocol}");
