@@ -24,7 +24,7 @@ const LAST_TRIES: Duration = Duration::from_secs(40);
 /// Asks the probes as those do who restart programs and direct traffic.
 pub(crate) async fn probe(address: SocketAddr, shared: Arc<Shared>) {
     while !shared.stop.load(Ordering::Relaxed) {
-        for path in ["/health", "/ready"] {
+        for path in ["/live", "/health", "/ready"] {
             let call = crate::harness::Call::to(address, "GET", path).try_send();
             match timeout(Duration::from_secs(10), call).await {
                 Ok(Ok(reply)) if reply.status == 200 => {}
@@ -188,16 +188,24 @@ impl Caller {
         }
         let code = reply.problem();
         self.note(format!("{} {code}", reply.status), took);
-        let documented = matches!(
-            (reply.status, code.as_str()),
-            (503, "unavailable" | "overloaded") | (504, "timeout") | (409, "conflict")
-        );
-        // What is not acknowledged is asked for by 404 alone, which its caller judges.
-        if !documented && reply.status != 404 {
+        let documented = match (reply.status, code.as_str()) {
+            (503, "unavailable" | "overloaded") | (504, "timeout") => true,
+            // Whoever only reads is in nobody's way.
+            (409, "conflict") => method != "GET",
+            _ => false,
+        };
+        // Whether one record may be away, its caller judges.
+        let is_away = reply.status == 404 && method == "GET" && is_of_one(path);
+        if !documented && !is_away {
             self.shared.broke(format!("{method} {path} said {} {code}", reply.status));
         }
         if reply.status == 503 && reply.header("retry-after").is_none() {
             self.shared.broke(format!("{method} {path} said 503 without Retry-After"));
         }
     }
+}
+
+/// Whether it is the path of one record: it ends with an id.
+fn is_of_one(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|last| last.parse::<uuid::Uuid>().is_ok())
 }

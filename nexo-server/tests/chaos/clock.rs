@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::component::installed;
-use crate::harness::until_ready;
+use crate::harness::{User, until_ready};
 use crate::process::is_alive;
 use crate::program::Program;
 use crate::report::Row;
@@ -72,13 +72,39 @@ pub(crate) async fn skewed(world: &mut World) -> Row {
                 row.hold(reply.status < 300, format!("{clock}: its own token: {}", reply.status));
             }
         }
-        row.requests += 4;
-        row.figure(format!("{clock}: another server's token is told {told}"));
+        let keys = ends(world, &other, &user).await;
+        row.hold(keys == [200, 401], format!("{clock}: keys were told {keys:?}"));
+        row.requests += 6;
+        row.figure(format!(
+            "{clock}: another server's token is told {told}; a key that ends in an hour by the \
+             database's clock, and one that has ended: {keys:?}"
+        ));
         row.hold(is_alive(other.pid()), format!("{clock}: it ended"));
         let log = tokio::task::spawn_blocking(move || other.stop()).await.unwrap();
         row.hold(!log.contains("panicked"), format!("{clock}: it panicked"));
     }
     row
+}
+
+/// What a key is told that ends in an hour by the database's clock, and one that ended an
+/// hour ago, whatever the server's clock says of the two.
+async fn ends(world: &World, other: &Program, user: &User) -> [u16; 2] {
+    let mut told = [0; 2];
+    for (told, end) in told.iter_mut().zip(["+ interval '1 hour'", "- interval '1 hour'"]) {
+        let new = json!({ "name": "a key", "permissions": ["client:read"] });
+        let made = world.program.post("/api/keys", &new).by(user).send().await;
+        assert_eq!(made.status, 201, "{}", made.json());
+        let key = made.json();
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        let set = format!(
+            "update nexo.api_keys set created_at = now() - interval '2 hours',
+                 expires_at = now() {end} where id = '{}'",
+            text("id")
+        );
+        world.superuser().await.batch_execute(&set).await.unwrap();
+        *told = other.get("/api/clients").bearer(&text("secret")).send().await.status;
+    }
+    told
 }
 
 /// What is loaded before the program. The program `faketime` would stand between it and

@@ -110,9 +110,7 @@ async fn collide(world: &World, eve: &User, times: usize) -> (usize, Reply) {
 async fn serialization(world: &World, eve: &User, row: &mut Row) {
     let superuser = world.superuser().await;
     let id = client(world, eve, "z").await;
-    let isolation =
-        |level: &str| format!("alter role nexo_app set default_transaction_isolation = '{level}'");
-    superuser.batch_execute(&isolation("repeatable read")).await.unwrap();
+    isolate(&superuser, "repeatable read").await;
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'nexo_app'";
     superuser.batch_execute(end).await.unwrap();
     // Until none of its connections is from before.
@@ -131,7 +129,7 @@ async fn serialization(world: &World, eve: &User, row: &mut Row) {
     waits_for(world, pid(&superuser).await, None, &sent).await;
     superuser.batch_execute("commit").await.unwrap();
     let reply = sent.await.unwrap();
-    superuser.batch_execute(&isolation("read committed")).await.unwrap();
+    isolate(&superuser, "read committed").await;
     superuser.batch_execute(end).await.unwrap();
     row.hold(
         reply.status == 200 && all_done(&reply.json()),
@@ -139,6 +137,12 @@ async fn serialization(world: &World, eve: &User, row: &mut Row) {
     );
     row.requests += 1;
     row.figure(format!("a serialization failure, told {}", reply.status));
+}
+
+/// Sets what the transactions of the server's next connections see of others.
+pub(crate) async fn isolate(superuser: &Client, level: &str) {
+    let set = format!("alter role nexo_app set default_transaction_isolation = '{level}'");
+    superuser.batch_execute(&set).await.unwrap();
 }
 
 fn spawn(world: &World, user: &User, path: &str, body: &Value) -> JoinHandle<Reply> {

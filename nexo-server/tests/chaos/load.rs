@@ -1,6 +1,6 @@
 //! Callers that write and read back what they wrote, and what all of them were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +12,7 @@ use crate::caller::{Caller, probe};
 use crate::harness::User;
 use crate::mixed::Mixed;
 use crate::process::{deadline, pause};
+use crate::wire::Reply;
 
 /// A load that goes on until it is finished.
 pub(crate) struct Load {
@@ -39,10 +40,46 @@ pub(crate) struct Seen {
     pub(crate) acknowledged: [Vec<String>; 2],
     /// Writes whose outcome nobody was told.
     pub(crate) unknown: usize,
+    /// Changes of what was made, by its id.
+    pub(crate) changes: HashMap<String, Changes>,
     pub(crate) slowest: Duration,
     /// How long the requests that were served took, in the order of their ends.
     pub(crate) served: Vec<Duration>,
     pub(crate) broken: Vec<String>,
+}
+
+/// What its caller was told of the changes of one record. Each sets its notes to something
+/// else.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) acknowledged: usize,
+    /// What the last one that was acknowledged set.
+    pub(crate) last: Option<String>,
+    /// What those set that may be there or not.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// What a reply, or none, says of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+impl Told {
+    pub(crate) fn by(reply: Option<&Reply>) -> Self {
+        match reply.map(|reply| (reply.status, &reply.body)) {
+            // Of a batch of which nothing was done, too.
+            Some((200, body)) if String::from_utf8_lossy(body).contains("\"error\"") => {
+                Self::NotDone
+            }
+            Some((200, _)) => Self::Done,
+            // Whoever waited for a lock in vain has changed nothing.
+            Some((409, _)) => Self::NotDone,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// The load that was, and whose it was.
@@ -164,6 +201,20 @@ fn mark(user: &User) -> String {
 }
 
 impl Shared {
+    /// Notes what was told of a change of a record.
+    pub(crate) fn changed(&self, id: &str, notes: &str, told: Told) {
+        let mut seen = self.seen.lock().unwrap();
+        let changes = seen.changes.entry(id.to_owned()).or_default();
+        match told {
+            Told::Done => {
+                changes.acknowledged += 1;
+                changes.last = Some(notes.to_owned());
+            }
+            Told::NotDone => {}
+            Told::Unknown => changes.unknown.push(notes.to_owned()),
+        }
+    }
+
     /// The first ten that differ.
     pub(crate) fn broke(&self, text: String) {
         let mut seen = self.seen.lock().unwrap();

@@ -33,11 +33,13 @@ mod process;
 mod program;
 mod proxy;
 mod read_only;
+mod readiness;
 mod report;
 mod resources;
 mod servers;
 mod soak;
 mod stored;
+mod table_lock;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/wire.rs"]
 mod wire;
@@ -80,6 +82,7 @@ const FAULTS: &[Fault] = faults! {
     "F4", "connections reset: as F3", network::reset;
     "F5", "black hole: refused in time, nothing exhausted after", network::black_hole;
     "F7", "a row that 32 callers wait for: 409 or 503, other accounts unaffected", contention::locked_row;
+    "F7", "a table that is locked: reads 503, writes 409 or 503, other tables unaffected", table_lock::locked_table;
     "F8", "2 connections, 200 callers: 503 for the excess, probes answer", contention::small_pool;
     "F9", "max_connections reached: no crash loop, recovers", contention::none_left;
     "F10", "deadlocks and serialization failures: retried 3 times, else 409", deadlocks::retried;
@@ -90,7 +93,7 @@ const FAULTS: &[Fault] = faults! {
     "F16", "a clock that is set forth and back: timers and windows go on", clock_steps::stepped;
     "F17", "slow queries and readers: memory bounded, queries cancelled", resources::slow;
     "F22", "few descriptors, little memory: it goes on accepting", resources::exhausted;
-    "F22", "allocations fail: one request fails, others go on", memory::exhausted;
+    "F22", "allocations fail: a large one fails its request, a small one the process, nothing lost", memory::exhausted;
     "F23", "read-only database: writes 503, reads go on", read_only::read_only;
     "overload", "three times the capacity: admitted ones stay fast", overload::overload;
 };

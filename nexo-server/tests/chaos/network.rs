@@ -8,10 +8,18 @@ use tokio::net::TcpStream;
 
 use tokio::time::sleep;
 
+use crate::readiness;
 use crate::report::Row;
 use crate::world::{REQUEST, World};
 
 const CALLERS: usize = 8;
+
+/// How often all connections are reset.
+const RESETS: usize = 7;
+
+/// How many connections a reset may cost: two for each caller and some for probes, and not
+/// one for each attempt that is made over and over.
+const MOST_MADE: usize = 2 * CALLERS + 4;
 
 /// How long nothing passes: several times what a request may take, so that each caller
 /// meets its end.
@@ -27,18 +35,25 @@ pub(crate) async fn reset(world: &mut World) -> Row {
     let mut witness = TcpStream::connect(world.proxy.address).await.unwrap();
     witness.write_all(&SSL_REQUEST).await.unwrap();
     witness.read_u8().await.unwrap();
+    let (before, failed) = (world.proxy.accepted(), load.failed());
     world.proxy.reset();
     let seen = witness.read_u8().await.map_err(|error| error.kind());
-    for _ in 0..6 {
+    for _ in 1..RESETS {
         world.proxy.reset();
         sleep(Duration::from_millis(500)).await;
         load.more(10).await;
     }
-    let made = world.proxy.accepted();
+    let (made, failed) = (world.proxy.accepted() - before, load.failed() - failed);
     let mut row = world.settle(load).await;
+    row.hold(
+        failed <= RESETS * CALLERS,
+        format!("{failed} requests of {CALLERS} callers failed in {RESETS} resets"),
+    );
+    row.hold(made <= RESETS * MOST_MADE, format!("{made} connections made after {RESETS} resets"));
     row.hold(seen == Err(ErrorKind::ConnectionReset), format!("a reset was seen as {seen:?}"));
     row.figure(format!(
-        "7 resets (RST) by the harness's proxy; {made} connections since the start"
+        "{RESETS} resets (RST) by the harness's proxy: {failed} requests failed, and {made} \
+         connections were made"
     ));
     row
 }
@@ -49,11 +64,12 @@ pub(crate) async fn black_hole(world: &mut World) -> Row {
     load.more(50).await;
     let not_ready = load.not_ready();
     world.proxy.swallow();
-    sleep(HOLE).await;
+    let mut row = Row::default();
+    readiness::says_no(world, HOLE, &mut row).await;
     let told = load.not_ready() - not_ready;
     let refused = load.count("503") + load.count("504");
     world.proxy.heal();
-    let mut row = world.settle(load).await;
+    row.merge(world.settle(load).await);
     row.hold(told > 0, "/ready said yes throughout");
     row.hold(refused > 0, "nobody was refused");
     row.figure(format!(

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::process::{deadline, pause};
+use crate::readiness;
 use crate::report::Row;
 use crate::world::World;
 
@@ -28,8 +29,10 @@ pub(crate) async fn read_only(world: &mut World) -> Row {
         let read = world.program.get("/api/clients").by(ada).send().await;
         refused += usize::from(read.status != 200);
     }
+    let mut row = Row::default();
+    readiness::said_yes(&load, &mut row);
     set(world, "off").await;
-    let mut row = world.settle(load).await;
+    row.merge(world.settle(load).await);
     let told = (reply.status, reply.problem());
     row.hold(told == (503, "unavailable".to_owned()), format!("a write was told {told:?}"));
     row.hold(reply.header("retry-after").is_some(), "without Retry-After");

@@ -8,7 +8,7 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) requests: usize,
-    /// Acknowledged writes, all of which were looked for in the database.
+    /// Acknowledged writes and changes, all of which were looked for in the database.
     pub(crate) acknowledged: usize,
     pub(crate) lost: usize,
     pub(crate) doubled: usize,
@@ -104,7 +104,7 @@ impl Report {
         }
         let held = self.rows.len() - broken - skipped;
         println!(
-            "| all | requests answered or refused; acknowledged writes, all looked for | {} | {} | {} | {} | {held} held |",
+            "| all | requests answered or refused; acknowledged writes and changes, all looked for | {} | {} | {} | {} | {held} held |",
             all.requests, all.acknowledged, all.lost, all.doubled
         );
         for (name, _, row) in &self.rows {

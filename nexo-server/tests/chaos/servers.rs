@@ -1,12 +1,14 @@
 //! F14 and F15: several servers on one database.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nexo_core::cluster::{Binaries, Cluster, ClusterOptions};
 use nexo_core::testing::PASSWORD;
-use nexo_core::tokio_postgres::NoTls;
 use nexo_core::tokio_postgres::config::Host;
+use nexo_core::tokio_postgres::{Client, NoTls};
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::harness::{Call, register, until_ready};
 use crate::load::Load;
@@ -15,6 +17,9 @@ use crate::program::{Program, command};
 use crate::report::Row;
 use crate::stored;
 use crate::world::{REQUEST, World};
+
+/// How long entries wait for their seals, several times.
+const SEALED: Duration = Duration::from_secs(15);
 
 /// The services behind gateways, each a process of its own.
 pub(crate) struct Services {
@@ -128,6 +133,7 @@ pub(crate) async fn races(_: &mut World) -> Row {
     let (superuser, connection) = superuser.dbname("nexo").connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     row.merge(stored::check(&superuser, load.finish().await).await);
+    seals(&one, &two, &superuser, &mut row).await;
     let stop = move || (one.stop(), two.stop());
     tokio::task::spawn_blocking(stop).await.unwrap();
     let mut verify = command(&["audit", "verify"]);
@@ -163,6 +169,33 @@ async fn duplicate_email(one: &Program, two: &Program, row: &mut Row) {
         row.hold(holds, format!("one address twice: {told:?}"));
     }
     row.figure("5 addresses registered at both: one winner each");
+}
+
+/// Each seals what was written through it, and nobody leaves anything.
+async fn seals(one: &Program, two: &Program, superuser: &Client, row: &mut Row) {
+    let mut accounts = Vec::new();
+    for (server, name) in [(one, "only1"), (two, "only2")] {
+        let user = server.register(name).await;
+        let made = server.post("/api/clients", &json!({ "name": "x" })).by(&user).send().await;
+        assert_eq!(made.status, 201);
+        accounts.push(user.account);
+    }
+    let count = async |sql: &str| superuser.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    let left = "select count(*) from nexo.audit_log as entry where not exists (
+        select from nexo.audit_seals as seal where seal.account_id = entry.account_id
+            and (seal.tx, seal.last_id) >= (entry.tx, entry.id))";
+    let since = Instant::now();
+    while count(left).await > 0 && since.elapsed() < SEALED {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let (left, took) = (count(left).await, since.elapsed());
+    row.hold(left == 0, format!("{left} entries are not sealed after {took:.1?}"));
+    // Nobody else looks after them so soon.
+    for (account, name) in accounts.iter().zip(["the first", "the second"]) {
+        let sql = format!("select count(*) from nexo.audit_seals where account_id = '{account}'");
+        row.hold(count(&sql).await > 0, format!("{name} server has sealed nothing"));
+    }
+    row.figure(format!("both servers sealed what they wrote, all of it {took:.1?} later"));
 }
 
 async fn refresh(one: &Program, two: &Program, row: &mut Row) {

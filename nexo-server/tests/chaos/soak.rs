@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::crashes::terminate_one;
+use crate::crashes::{ROLES, terminate_one};
 use crate::process::{deadline, pause};
 use crate::report::Row;
 use crate::resources::{memory, open_files};
@@ -47,7 +47,9 @@ pub(crate) async fn soak(world: &mut World, time: Duration) -> Row {
         }
         if started.elapsed() >= due_end {
             due_end += FAULT_EVERY;
-            terminated += usize::from(terminate_one(&superuser).await);
+            // The one and the other.
+            let role = ROLES[terminated % ROLES.len()];
+            terminated += usize::from(terminate_one(&superuser, role).await);
         }
     }
     row.hold(terminated > 0 || time < FAULT_EVERY, "there was no backend to terminate");

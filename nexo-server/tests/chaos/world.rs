@@ -116,6 +116,7 @@ impl World {
             self.start_database().await;
         }
         crate::read_only::set(self, "off").await;
+        crate::deadlocks::isolate(&self.superuser().await, "read committed").await;
         until_ready(self.program.address).await;
     }
 
