@@ -1,5 +1,7 @@
 //! Those who wait for each other, of whom PostgreSQL ends one.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use nexo_core::model::{
     Batch, BatchMode, BatchOperation, BatchOutcome, BatchResult, Client, Duplicates, ErrorCode, Id,
@@ -79,13 +81,23 @@ async fn f10_four_deadlocks_are_a_conflict() {
     let world = World::create().await;
     let ids = [world.client(&world.ada).await, world.client(&world.ada).await];
     let session = session(&world, ids[1]).await;
-    let batch = patch_both(&world, BatchMode::Each, ids);
-    for _ in 0..4 {
-        deadlock(&world, &session, ids[0]).await;
+    let mut batch = patch_both(&world, BatchMode::Each, ids);
+    let refused = loop {
+        tokio::select! {
+            done = &mut batch => break done.expect("no panic").expect_err("refused"),
+            // One that is run again at once may be there before this has its lock, and
+            // then two end in one turn.
+            () = deadlock(&world, &session, ids[0]) => {}
+        }
         // The first is free again, the second is not.
         session.batch_execute("rollback to before").await.expect("released");
+    };
+    let ended = "select deadlocks from pg_stat_database where datname = current_database()";
+    let superuser = world.test.superuser().await;
+    // They are counted a moment later.
+    while superuser.query_one(ended, &[]).await.expect("asked").get::<_, i64>(0) < 4 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let refused = batch.await.expect("no panic").expect_err("refused");
     assert_eq!(refused.code(), ErrorCode::Conflict);
     assert!(refused.retry_after().is_some());
     session.batch_execute("commit").await.expect("released");
