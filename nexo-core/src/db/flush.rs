@@ -254,9 +254,14 @@ pub(crate) async fn prepare<'a>(
     for call in calls {
         let how = match (call.plan, &connection.unprepared) {
             (Plan::Once, None) => {
-                How::Prepared(connection.prepare_cached(call.sql).await.map_err(translate)?)
+                // To prepare a statement may wait for a lock as well.
+                let prepared = connection.under_way(connection.prepare_cached(call.sql)).await;
+                How::Prepared(prepared.map_err(translate)?)
             }
-            (Plan::Once, Some(types)) => How::Told(call.sql, types.of(connection, call.sql).await?),
+            (Plan::Once, Some(types)) => {
+                let types = connection.under_way(types.of(connection, call.sql)).await?;
+                How::Told(call.sql, types)
+            }
             (Plan::EachTime(types), _) => How::Typed(call.sql, types),
         };
         ready.push(Ready { how, params: call.params });
