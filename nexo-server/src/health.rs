@@ -74,6 +74,8 @@ pub(crate) async fn database(app: &App) -> State {
     }
     match join(crm(app), auth(app)).await {
         (State::Ok, _) | (_, State::Ok) => State::Ok,
+        // Connections that are all taken say nothing of it; the other ones do.
+        (State::Busy, auth) => auth,
         (state, _) => state,
     }
 }

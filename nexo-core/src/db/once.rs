@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::app::App;
 use super::flush::{Access, Call};
 use super::reach::Reach;
-use super::retry::Retry;
+use super::retry::retried;
 use super::scoped::{Executor, Scoped};
-use super::sqlstate::{state, translate};
+use super::sqlstate::translate;
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
 use crate::model::{ErrorCode, Permissions};
@@ -108,13 +108,7 @@ where
     R: Serialize + DeserializeOwned,
     W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
 {
-    let mut retry = Retry::default();
-    loop {
-        match attempt(app, scope, reach, key, work).await {
-            Err(error) if retry.is_worth_it(state(&error)) => retry.pause().await,
-            done => return done,
-        }
-    }
+    retried(|| attempt(app, scope, reach, key, work)).await
 }
 
 async fn attempt<R, W>(
@@ -126,7 +120,7 @@ async fn attempt<R, W>(
 ) -> Result<Once<R>>
 where
     R: Serialize + DeserializeOwned,
-    W: AsyncFnOnce(&Transaction) -> Result<R> + Copy,
+    W: AsyncFnOnce(&Transaction) -> Result<R>,
 {
     let claim = key.map(|key| Claim { user: owner_of_key(scope), key: key.clone() });
     let transaction = Transaction::new(app, scope, reach, claim).await?;
