@@ -104,7 +104,7 @@ mod tests {
         assert!(!repeated(refused(503, Some("unavailable"), Some("1"))));
         assert!(!repeated(refused(503, None, None)), "a proxy's word proves nothing");
         assert!(!repeated(refused(500, Some("internal"), None)));
-        assert!(!repeated(refused(504, Some("timeout"), None)));
+        assert!(!repeated(refused(503, Some("timeout"), Some("1"))));
     }
 
     #[test]
@@ -145,6 +145,7 @@ mod tests {
         for (status, code, unknown) in [
             (503, Some("overloaded"), false),
             (503, Some("unavailable"), true),
+            (503, Some("timeout"), true),
             (502, None, true),
             (500, Some("internal"), true),
             (429, None, false),

@@ -142,10 +142,14 @@ impl Error {
         match &self.inner.kind {
             Kind::Timeout(_) => true,
             Kind::Connect(source) => source.is_timeout(),
-            _ => matches!(
-                self.status(),
-                Some(StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT)
-            ),
+            _ => {
+                self.code() == Some(ErrorCode::Timeout)
+                    // A proxy's.
+                    || matches!(
+                        self.status(),
+                        Some(StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT)
+                    )
+            }
         }
     }
 

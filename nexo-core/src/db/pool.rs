@@ -21,8 +21,20 @@ use super::unprepared::ParameterTypes;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
 
-/// Longer than any statement of a request may take.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long what is sent may stay without an acknowledgement. Systems acknowledge, however
+/// busy PostgreSQL is, so that this ends no statement that runs.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After so long without a word a connection is asked whether it is still there, which also
+/// keeps those on the way from forgetting it.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// How often it is asked then. The system looks at the time above when it asks again, and by
+/// itself it asks every 75 seconds.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The driver's idea of that, where nobody has said another.
+const DRIVERS_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Connections of one role. Cheap to clone.
 #[derive(Clone)]
@@ -43,13 +55,7 @@ impl Connections {
         config: &DatabaseConfig,
         tls: &MakeRustlsConnect,
     ) -> Self {
-        let mut target = config.named(target.clone());
-        target.connect_timeout(config.connect_timeout);
-        // A peer that is gone without a word is given up, so that its connection does not
-        // stay in the pool for as long as the system goes on trying.
-        if target.get_tcp_user_timeout().is_none() {
-            target.tcp_user_timeout(TCP_USER_TIMEOUT);
-        }
+        let target = impatient(config.named(target.clone()), config.connect_timeout);
         // Fast: a closed connection is noticed by the driver itself, and every
         // transaction ends before its connection is given back.
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -124,6 +130,22 @@ impl Connections {
     }
 }
 
+/// Gives a peer that is gone without a word up, so that its connections do not stay in the
+/// pool for as long as the system goes on trying. What the URL says goes first.
+fn impatient(mut target: Config, connect_timeout: Duration) -> Config {
+    target.connect_timeout(connect_timeout);
+    if target.get_tcp_user_timeout().is_none() {
+        target.tcp_user_timeout(TCP_USER_TIMEOUT);
+    }
+    if target.get_keepalives_idle() == DRIVERS_IDLE {
+        target.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if target.get_keepalives_interval().is_none() {
+        target.keepalives_interval(KEEPALIVE_INTERVAL);
+    }
+    target
+}
+
 fn busy() -> Error {
     Error::new(ErrorCode::Overloaded, "all database connections are busy")
         .retry_in(Duration::from_secs(1))
@@ -143,4 +165,23 @@ pub struct PoolCount {
     pub idle: usize,
     /// Those who wait for one, also where only they have all of their share.
     pub waiting: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_silent_is_given_up_unless_the_url_says_otherwise() {
+        let of = |url: &str| {
+            let target = impatient(url.parse().expect("a URL"), Duration::from_secs(1));
+            let patience = target.get_tcp_user_timeout().copied();
+            [patience, Some(target.get_keepalives_idle()), target.get_keepalives_interval()]
+        };
+        let ours = [TCP_USER_TIMEOUT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL];
+        assert_eq!(of("postgres://db.test/nexo"), ours.map(Some));
+        let said =
+            "postgres://db.test/nexo?tcp_user_timeout=2&keepalives_idle=7&keepalives_interval=3";
+        assert_eq!(of(said), [2, 7, 3].map(|seconds| Some(Duration::from_secs(seconds))));
+    }
 }

@@ -166,7 +166,8 @@ codes! {
         Overloaded = "overloaded",
         /// The database cannot be reached: retry after `Retry-After`.
         Unavailable = "unavailable",
-        /// The answer took too long.
+        /// The answer took too long: retry after `Retry-After`. A write may have
+        /// been done.
         Timeout = "timeout",
         /// The server failed; its log has the cause under the request id.
         Internal = "internal",

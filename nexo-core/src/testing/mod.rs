@@ -8,6 +8,7 @@ mod cluster;
 mod dashboard;
 mod files;
 mod probe;
+mod proxy;
 mod statements;
 mod tenants;
 
@@ -24,6 +25,7 @@ pub use dashboard::{dashboard_statements, run_dashboard};
 
 pub(crate) use probe::Probe;
 pub use probe::{Operation, Seen, id_of};
+pub use proxy::Proxy;
 pub use statements::ListPlan;
 pub use tenants::{PASSWORD, Tenant, credentials};
 

@@ -106,7 +106,7 @@ mod tests {
         for (code, status, expected) in [
             (E::Internal, StatusCode::INTERNAL_SERVER_ERROR, Level::ERROR),
             (E::Unavailable, StatusCode::SERVICE_UNAVAILABLE, Level::WARN),
-            (E::Timeout, StatusCode::GATEWAY_TIMEOUT, Level::WARN),
+            (E::Timeout, StatusCode::SERVICE_UNAVAILABLE, Level::WARN),
             (E::Overloaded, StatusCode::SERVICE_UNAVAILABLE, Level::INFO),
             (E::TooManyRequests, StatusCode::TOO_MANY_REQUESTS, Level::INFO),
             (E::NotFound, StatusCode::NOT_FOUND, Level::INFO),

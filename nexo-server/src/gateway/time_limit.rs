@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 ///
 /// The drop rolls back a transaction whose writes have not been sent yet. A
 /// batch that ends in a commit, once polled, is on its way to the database and
-/// commits all the same: after a 504 the caller does not know whether the write
+/// commits all the same: after this 503 the caller does not know whether the write
 /// happened and has to look.
 pub(crate) async fn until<T>(
     deadline: Instant,

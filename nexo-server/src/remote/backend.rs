@@ -185,6 +185,17 @@ pub(super) enum Until {
     Stalled(Duration),
 }
 
+impl Until {
+    /// Whether another one has as much time left as the last one took: with less it would
+    /// be late without being slow.
+    pub(super) fn is_as_long_as(self, took: Duration) -> bool {
+        match self {
+            Self::Then(deadline) => deadline.saturating_duration_since(Instant::now()) >= took,
+            Self::Stalled(_) => true,
+        }
+    }
+}
+
 /// One request to a backend, counted until its reply is read.
 #[derive(Debug)]
 pub(super) struct Visit {

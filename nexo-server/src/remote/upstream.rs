@@ -109,11 +109,16 @@ impl Upstream {
             }
             let request = head.request(&backend, std::mem::replace(&mut body, Outbound::nothing()));
             tried.push(backend.clone());
+            let begun = Instant::now();
             match backend.send(request, until, &fault).await {
                 Ok((reply, visit)) => {
                     let is_refused = reply.status() == StatusCode::SERVICE_UNAVAILABLE;
                     // Another one may have a free place, or a database.
-                    if is_refused && is_safe && self.may_try_another(&tried) {
+                    if is_refused
+                        && is_safe
+                        && until.is_as_long_as(begun.elapsed())
+                        && self.may_try_another(&tried)
+                    {
                         continue;
                     }
                     return Ok((reply, visit));
@@ -124,12 +129,14 @@ impl Upstream {
                     }
                     let may_repeat = is_safe || request.is_some();
                     tracing::debug!(service = %self.service, backend = %backend.address(), error = crate::failure::chain(&cause), "a backend has failed");
-                    let is_late = matches!(cause, SendError::Timeout);
                     last = Some(failure(&cause, may_repeat));
+                    if !until.is_as_long_as(begun.elapsed()) {
+                        break;
+                    }
                     match request {
                         // It costs nobody anything, so it is not counted.
                         Some(request) => body = request.into_body(),
-                        None if is_safe && !is_late && self.may_try_another(&tried) => {}
+                        None if is_safe && self.may_try_another(&tried) => {}
                         None => break,
                     }
                 }

@@ -180,7 +180,7 @@ pub(crate) fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static st
         E::Unavailable => {
             (S::SERVICE_UNAVAILABLE, "Unavailable", "the service is not available: retry later")
         }
-        E::Timeout => (S::GATEWAY_TIMEOUT, "Timeout", "the answer took too long"),
+        E::Timeout => (S::SERVICE_UNAVAILABLE, "Timeout", "the answer took too long: retry later"),
         // `Internal`, and whatever this version does not know.
         _ => (
             S::INTERNAL_SERVER_ERROR,
@@ -196,6 +196,7 @@ fn default_wait(code: ErrorCode) -> Option<Duration> {
         code,
         ErrorCode::Overloaded
             | ErrorCode::Unavailable
+            | ErrorCode::Timeout
             | ErrorCode::OidcUnavailable
             | ErrorCode::TooManyRequests
     );

@@ -131,7 +131,7 @@ async fn a_request_that_takes_too_long_is_answered() {
     let mut wire = server.connect().await;
     wire.send(get("/never")).await;
     let reply = wire.reply().await;
-    assert_eq!((reply.status, reply.problem().as_str()), (504, "timeout"));
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "timeout"));
 }
 
 #[tokio::test]

@@ -189,7 +189,7 @@ impl Caller {
         let code = reply.problem();
         self.note(format!("{} {code}", reply.status), took);
         let documented = match (reply.status, code.as_str()) {
-            (503, "unavailable" | "overloaded") | (504, "timeout") => true,
+            (503, "unavailable" | "overloaded" | "timeout") => true,
             // Whoever only reads is in nobody's way.
             (409, "conflict") => method != "GET",
             _ => false,

@@ -31,7 +31,6 @@ mod process;
 #[expect(dead_code, reason = "shared with the tests of one server")]
 #[path = "../it/program.rs"]
 mod program;
-mod proxy;
 mod read_only;
 mod readiness;
 mod report;

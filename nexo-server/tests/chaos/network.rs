@@ -32,7 +32,7 @@ pub(crate) async fn reset(world: &mut World) -> Row {
     let load = world.load(CALLERS).await;
     load.more(50).await;
     // One of the harness's own sees what the server sees of it: a reset, and no end.
-    let mut witness = TcpStream::connect(world.proxy.address).await.unwrap();
+    let mut witness = TcpStream::connect(world.proxy.address()).await.unwrap();
     witness.write_all(&SSL_REQUEST).await.unwrap();
     witness.read_u8().await.unwrap();
     let (before, failed) = (world.proxy.accepted(), load.failed());
@@ -67,13 +67,14 @@ pub(crate) async fn black_hole(world: &mut World) -> Row {
     let mut row = Row::default();
     readiness::says_no(world, HOLE, &mut row).await;
     let told = load.not_ready() - not_ready;
-    let refused = load.count("503") + load.count("504");
+    let refused = load.count("503");
     world.proxy.heal();
     row.merge(world.settle(load).await);
     row.hold(told > 0, "/ready said yes throughout");
     row.hold(refused > 0, "nobody was refused");
     row.figure(format!(
-        "{} s without a byte, by the harness's proxy; {refused} requests refused, each within {} s",
+        "{} s in which the kernel lost every packet to PostgreSQL; {refused} requests refused, each \
+         within {} s",
         HOLE.as_secs(),
         REQUEST.as_secs()
     ));

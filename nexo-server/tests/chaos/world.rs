@@ -4,14 +4,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nexo_core::cluster::{Binaries, Cluster, ClusterOptions};
-use nexo_core::tokio_postgres::config::Host;
+use nexo_core::testing::Proxy;
 use nexo_core::tokio_postgres::{Client, Config, NoTls};
 
 use crate::harness::{User, register, until_ready};
 use crate::load::Load;
 use crate::process::{Folder, descendants, is_alive, kill_9, pause, postmaster};
 use crate::program::{Program, command};
-use crate::proxy::Proxy;
 use crate::report::Row;
 use crate::stored;
 
@@ -52,13 +51,12 @@ impl World {
         let cluster = start(&folder).await;
         let mut superuser = cluster.superuser_config();
         superuser.dbname("nexo");
-        let [Host::Unix(socket)] = superuser.get_hosts() else { panic!("one socket") };
-        let proxy = Proxy::start(socket.join(".s.PGSQL.5432")).await;
+        let proxy = Proxy::start(&superuser).await;
         let owner = cluster.owner_config();
         let password = String::from_utf8(owner.get_password().unwrap().to_vec()).unwrap();
         let url = format!(
             "host=127.0.0.1 port={} user={} dbname=nexo password={password}",
-            proxy.address.port(),
+            proxy.address().port(),
             owner.get_user().unwrap()
         );
         let program = Program::spawn(server(&url, &[])).listening();

@@ -2,6 +2,8 @@
 
 mod deadlocks;
 mod reads;
+#[cfg(target_os = "linux")]
+mod silence;
 
 use std::time::Duration;
 

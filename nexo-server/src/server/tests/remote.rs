@@ -15,6 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::remote::BreakerState;
 use crate::respond::{Body, Reply};
 
+mod deadlines;
 mod failing;
 mod misbehaved;
 
@@ -240,22 +241,6 @@ async fn h3_faults_of_callers_are_answered_as_theirs() {
         }
         let upstream = gateway.app.remotes().upstream(Service::Crm).expect("a service").clone();
         assert_eq!(upstream.backends()[0].breaker_state(), BreakerState::Closed, "{protocol}");
-    }
-}
-
-#[tokio::test]
-async fn the_deadline_goes_along() {
-    for protocol in PROTOCOLS {
-        let config = HttpConfig { request_timeout: 4 * SHORT, ..HttpConfig::default() };
-        let (gateway, service) = pair(protocol, config, table()).await;
-        let mut wire = gateway.connect().await;
-        wire.send(get("/never")).await;
-        let reply = wire.reply().await;
-        assert_eq!((reply.status, reply.problem().as_str()), (504, "timeout"), "{protocol}");
-        // It was the service that gave up: nothing is left of the request there.
-        wire.send(get("/headers")).await;
-        assert_eq!(wire.reply().await.status, 200);
-        drop(service);
     }
 }
 

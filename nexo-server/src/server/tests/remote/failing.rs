@@ -158,7 +158,7 @@ async fn f5_an_upload_that_is_not_taken_is_given_up() {
         });
         let mut reply = [0; 12];
         read.read_exact(&mut reply).await.expect("an answer");
-        assert_eq!(reply, *b"HTTP/1.1 504");
+        assert_eq!(reply, *b"HTTP/1.1 503");
         let backend = upstream(&gateway).backends()[0].clone();
         assert_eq!((backend.failures(), backend.in_flight()), (failures, 0));
     }

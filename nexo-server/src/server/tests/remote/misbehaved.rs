@@ -119,7 +119,7 @@ async fn f5_who_falls_silent_is_given_up() {
     let mut wire = gateway.connect().await;
     wire.send("PUT /upload HTTP/1.1\r\nhost: nexo.test\r\ncontent-length: 4\r\n\r\nfile").await;
     let reply = wire.reply().await;
-    assert_eq!((reply.status, reply.problem().as_str()), (504, "timeout"));
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "timeout"));
 }
 
 /// H2: a request whose body has not come when its time is over says nothing against
@@ -137,7 +137,7 @@ async fn h2_a_body_that_outlasts_the_request_is_the_callers() {
         }
     });
     let config = HttpConfig { request_timeout: 2 * SHORT, ..HttpConfig::default() };
-    for (length, status, opens) in [(9, 408, false), (1, 504, true)] {
+    for (length, status, opens) in [(9, 408, false), (1, 503, true)] {
         let gateway = gateway(&[format!("http://{address}")], config.clone(), table()).await;
         let upstream = gateway.app.remotes().upstream(Service::Crm).expect("a service").clone();
         for _ in 0..upstream.config().breaker_failures {
