@@ -39,7 +39,7 @@ pub(super) async fn watch(upstream: Arc<Upstream>) {
 async fn look_for(upstream: &Upstream, found: &Notify) {
     let config = upstream.config();
     loop {
-        if resolve(upstream).await {
+        if resolve(upstream, addresses).await {
             found.notify_one();
         }
         // A service of which nobody is known is looked for as often as it would be asked.
@@ -81,10 +81,13 @@ async fn probe_all(upstream: &Upstream, found: &Notify) {
 
 /// Looks all names up, at the same time. What cannot be looked up stays as it was. Tells
 /// whether somebody else is there now.
-async fn resolve(upstream: &Upstream) -> bool {
+async fn resolve(
+    upstream: &Upstream,
+    look_up: impl AsyncFn(&ServiceUrl) -> io::Result<Vec<SocketAddr>>,
+) -> bool {
     let known = upstream.backends();
     let mut now: Vec<Arc<Backend>> = Vec::new();
-    let looked_up = join_all(upstream.urls().iter().map(addresses)).await;
+    let looked_up = join_all(upstream.urls().iter().map(|url| look_up(url))).await;
     for (url, found) in upstream.urls().iter().zip(looked_up) {
         let found = match found {
             Ok(found) => found,
@@ -147,4 +150,60 @@ pub(super) async fn ask(
         Some((status, body.to_bytes()))
     };
     timeout(PROBE_TIMEOUT, asking).await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{RemoteConfig, Service};
+
+    fn upstream(urls: &[&str]) -> Upstream {
+        let urls = urls.iter().map(|url| url.parse().expect("an address")).collect();
+        Upstream::new(Service::Crm, urls, RemoteConfig::default())
+    }
+
+    /// What a name means by the digits at its end; `None` of a name that has none today.
+    async fn means(upstream: &Upstream, today: &[(&str, Option<&[u8]>)]) -> bool {
+        let look_up = async |url: &ServiceUrl| {
+            let (_, found) = today.iter().find(|(name, _)| *name == url.host()).expect("a name");
+            let found = found.ok_or(io::ErrorKind::NotFound)?;
+            Ok(found.iter().map(|last| SocketAddr::from(([10, 0, 0, *last], url.port()))).collect())
+        };
+        resolve(upstream, look_up).await
+    }
+
+    fn known(upstream: &Upstream) -> Vec<(u8, bool)> {
+        let told = |backend: &Arc<Backend>| {
+            let IpAddr::V4(ip) = backend.address().ip() else { panic!("IPv4") };
+            (ip.octets()[3], backend.readiness() == Readiness::Ready)
+        };
+        upstream.backends().iter().map(told).collect()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_means_others_now_has_others() {
+        let upstream = upstream(&["http://crm.test:4002"]);
+        assert!(means(&upstream, &[("crm.test", Some(&[1, 2]))]).await, "somebody is there");
+        upstream.backends().iter().for_each(|backend| backend.probed(Readiness::Ready));
+        assert!(
+            !means(&upstream, &[("crm.test", Some(&[2, 1, 1]))]).await,
+            "the same, in any order"
+        );
+        assert!(means(&upstream, &[("crm.test", Some(&[3, 2]))]).await);
+        // What is known of who stays is kept, and of the new one nothing is known.
+        assert_eq!(known(&upstream), [(3, false), (2, true)]);
+        assert!(means(&upstream, &[("crm.test", Some(&[]))]).await, "a name may have nobody");
+        assert_eq!(known(&upstream), []);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_looked_up_means_what_it_did() {
+        let upstream = upstream(&["http://one.test:4002", "http://two.test:4002"]);
+        assert!(means(&upstream, &[("one.test", Some(&[1])), ("two.test", Some(&[2]))]).await);
+        upstream.backends().iter().for_each(|backend| backend.probed(Readiness::Ready));
+        assert!(means(&upstream, &[("one.test", None), ("two.test", Some(&[3]))]).await);
+        assert_eq!(known(&upstream), [(1, true), (3, false)]);
+        assert!(!means(&upstream, &[("one.test", None), ("two.test", None)]).await);
+        assert_eq!(known(&upstream).len(), 2);
+    }
 }

@@ -30,7 +30,6 @@ use crate::routes::{Route, table};
 use crate::traffic::{Traffic, TrafficCounters};
 
 use accept::accept_all;
-pub(crate) use callers::caller;
 use connection::Connections;
 
 pub use tls::{Certificates, TlsError};

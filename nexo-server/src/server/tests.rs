@@ -85,8 +85,8 @@ fn gated(path: &'static str) -> Route {
 
 /// The gates of the tests: entered, and allowed to leave.
 fn gate(path: &str) -> &'static (Semaphore, Semaphore) {
-    static GATES: LazyLock<[(&str, (Semaphore, Semaphore)); 4]> = LazyLock::new(|| {
-        ["/finish", "/cut", "/refuse", "/shed"]
+    static GATES: LazyLock<[(&str, (Semaphore, Semaphore)); 6]> = LazyLock::new(|| {
+        ["/finish", "/cut", "/refuse", "/shed", "/http", "/h2c"]
             .map(|path| (path, (Semaphore::new(0), Semaphore::new(0))))
     });
     &GATES.iter().find(|(known, _)| *known == path).expect("a gate").1

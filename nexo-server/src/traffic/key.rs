@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use nexo_core::TenantScope;
 
-use crate::server::caller;
+use super::shares::caller;
 
 /// What a rate limit counts by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,46 +1,32 @@
 //! The log: one line a request, and nothing that should stay a secret.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use serde_json::Value;
 
+use crate::harness::Call;
+use crate::http2::Protocol;
 use crate::program::Program;
 
 const SECRETS: [&str; 5] =
     ["seven mauve otters juggle", "eyJ", "nxr_", "chocolate-cookie", "forged line"];
 
-fn call(program: &Program, request: &str) -> String {
-    let mut stream = TcpStream::connect(program.address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).unwrap();
-    reply
-}
-
-fn post(program: &Program, path: &str, headers: &str, body: &str) -> String {
-    let length = body.len();
-    call(
-        program,
-        &format!(
-            "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{headers}\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        ),
-    )
-}
-
 /// Everything that is logged of a few telling requests.
-fn log_of(args: &[&str]) -> String {
-    let program = Program::start(args);
+async fn log_of(format: &str, protocol: Protocol) -> String {
+    let program = Program::start(&["--log-format", format, "--trusted-proxy", "127.0.0.1"]);
+    let post = |path: &str, body: &str| {
+        Call::to(program.address, "POST", path).body("application/json", body)
+    };
     let registration = r#"{"email":"ada@example.com","password":"seven mauve otters juggle",
         "name":"Ada\nforged line","account_name":"Engines"}"#;
-    let reply = post(&program, "/api/auth/register", "x-request-id: the-first\r\n", registration);
-    assert!(reply.starts_with("HTTP/1.1 201"), "{reply}");
-    let token = reply.split("\"access_token\":\"").nth(1).unwrap().split('"').next().unwrap();
-    let headers = format!("authorization: Bearer {token}\r\ncookie: chocolate-cookie\r\n");
-    post(&program, "/api/clients?cursor=%0d%0aforged%20line", &headers, r#"{"name":"a"}"#);
-    post(&program, &format!("/api/{token}"), "", "{}");
-    post(&program, "/api/auth/login", "", r#"{"password":"seven mauve otters juggle"}"#);
+    let register = post("/api/auth/register", registration).header("x-request-id", "the-first");
+    let reply = protocol.send(register).await;
+    assert_eq!(reply.status, 201, "{}", reply.json());
+    let token = reply.json()["access_token"].as_str().unwrap().to_owned();
+    let create = post("/api/clients?cursor=%0d%0aforged%20line", r#"{"name":"a"}"#)
+        .bearer(&token)
+        .header("cookie", "chocolate-cookie");
+    protocol.send(create).await;
+    protocol.send(post(&format!("/api/{token}"), "{}")).await;
+    protocol.send(post("/api/auth/login", r#"{"password":"seven mauve otters juggle"}"#)).await;
     program.signal("TERM");
     let (status, _, log) = program.end();
     assert!(status.success(), "{log}");
@@ -50,9 +36,14 @@ fn log_of(args: &[&str]) -> String {
     log
 }
 
-#[test]
-fn machines_read_one_object_a_line() {
-    let log = log_of(&["--log-format", "json"]);
+#[tokio::test]
+async fn machines_read_one_object_a_line() {
+    for protocol in Protocol::ALL {
+        machines_read(&log_of("json", protocol).await);
+    }
+}
+
+fn machines_read(log: &str) {
     let lines: Vec<Value> =
         log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let requests: Vec<_> =
@@ -74,9 +65,14 @@ fn machines_read_one_object_a_line() {
     assert_eq!(requests[3]["code"], "invalid_body");
 }
 
-#[test]
-fn people_read_one_line_a_request() {
-    let log = log_of(&["--log-format", "pretty"]);
+#[tokio::test]
+async fn people_read_one_line_a_request() {
+    for protocol in Protocol::ALL {
+        people_read(&log_of("pretty", protocol).await);
+    }
+}
+
+fn people_read(log: &str) {
     let requests: Vec<_> = log.lines().filter(|line| line.contains("route=")).collect();
     assert_eq!(requests.len(), 4, "{log}");
     assert!(requests[0].contains(r#"route="/api/auth/register" status=201"#), "{log}");

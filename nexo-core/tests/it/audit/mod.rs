@@ -1,5 +1,6 @@
 //! Who did what: an entry for each change, in its transaction.
 
+mod races;
 mod reports;
 mod retention;
 mod seals;

@@ -38,7 +38,7 @@ end
 $$";
 
 impl World {
-    async fn execute(&self, sql: &str) {
+    pub(super) async fn execute(&self, sql: &str) {
         let superuser = self.test.superuser().await;
         superuser.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
@@ -54,18 +54,18 @@ impl World {
         self.execute(RESEAL).await;
     }
 
-    async fn keep_for(&self, days: Change<i32>) {
+    pub(super) async fn keep_for(&self, days: Change<i32>) {
         let patch =
             AccountSettingsPatch { audit_retention_days: days, ..AccountSettingsPatch::default() };
         self.database.settings().patch(&self.owner.scope, &patch).await.expect("set");
     }
 
-    async fn expire(&self) {
+    pub(super) async fn expire(&self) {
         self.database.expire_audit_log(self.owner.scope.account_id()).await.expect("done");
     }
 
     /// Two blocks of 40 days ago and one of now.
-    async fn two_old_blocks() -> (Self, [AuditCheckpoint; 3]) {
+    pub(super) async fn two_old_blocks() -> (Self, [AuditCheckpoint; 3]) {
         let world = Self::create().await;
         let mut kept = Vec::new();
         for _ in 0..2 {

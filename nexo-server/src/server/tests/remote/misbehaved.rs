@@ -154,3 +154,31 @@ async fn h2_a_body_that_outlasts_the_request_is_the_callers() {
         assert_eq!(opened, opens);
     }
 }
+
+/// F22: a handler that panics fails its own request, and none of those that share its
+/// connection (HTTP/2) or come after it.
+#[tokio::test]
+async fn f22_a_panic_of_a_service_costs_one_request() {
+    for (protocol, path) in PROTOCOLS.into_iter().zip(["/http", "/h2c"]) {
+        let panics = public(Method::GET, "/panic", |_, _| Box::pin(async { panic!("on purpose") }));
+        let routes = vec![gated(path), panics];
+        let (gateway, service) = pair(protocol, HttpConfig::default(), routes).await;
+        let mut beside = gateway.connect().await;
+        beside.send(get(path)).await;
+        entered(path).await;
+        let mut wire = gateway.connect().await;
+        for _ in 0..2 {
+            wire.send(get("/panic")).await;
+            let reply = wire.reply().await;
+            assert_eq!((reply.status, reply.problem().as_str()), (500, "internal"), "{protocol}");
+            assert!(!String::from_utf8_lossy(&reply.body).contains("purpose"));
+        }
+        gate(path).1.add_permits(1);
+        assert_eq!(beside.reply().await.status, 200, "{protocol}");
+        wire.send(get(path)).await;
+        assert_eq!(wire.reply().await.status, 200, "{protocol}");
+        let backend = gateway.app.remotes().upstream(Service::Crm).expect("a service").backends();
+        assert_eq!((backend[0].failures(), backend[0].in_flight()), (0, 0), "{protocol}");
+        drop(service);
+    }
+}

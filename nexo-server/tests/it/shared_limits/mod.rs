@@ -1,17 +1,14 @@
 //! Rates that several servers count together, in a Redis of the test's own.
 
+mod gateways;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nexo_core::testing::TestDatabase;
-use nexo_server::{
-    HttpConfig, OnRedisFailure, RateLimitKind, RemoteConfig, Role, TrafficCounters, TrafficLimits,
-};
+use nexo_server::{HttpConfig, OnRedisFailure, RateLimitKind, TrafficCounters, TrafficLimits};
 
 use crate::component::Redis;
-use crate::harness::{
-    Call, SignIn, TestServer, config as unlimited, serve_as, serve_limited, until_ready,
-};
+use crate::harness::{Call, TestServer, serve_limited};
 use crate::process::eventually;
 use crate::program::{Program, command};
 use crate::rate_limits::{PUBLIC, flood, number, passed, quota};
@@ -55,47 +52,6 @@ async fn h4_exactly_100_of_250_requests_to_two_servers_pass() {
     for reply in replies.iter().filter(|reply| reply.status == 429) {
         assert_eq!(reply.problem(), "too_many_requests");
         assert!((1..=60).contains(&number(reply, "retry-after")));
-    }
-}
-
-/// Two gateways before the same services: what one of them lets pass the other one knows
-/// of, and what they refuse no service hears of.
-#[tokio::test]
-async fn h4_exactly_100_of_250_requests_to_two_gateways_pass() {
-    let Some(redis) = Redis::start().await else { return };
-    let database = TestDatabase::create().await;
-    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
-    let inside = HttpConfig { trusted_proxies, ..unlimited() };
-    let auth = serve_as(Role::Auth, &database, inside.clone(), SignIn::default()).await.0;
-    let auth = vec![format!("http://{auth}").parse().unwrap()];
-    let remote = RemoteConfig { auth, ..RemoteConfig::default() };
-    let inside = HttpConfig { remote: remote.clone(), ..inside };
-    let crm = serve_as(Role::Crm, &database, inside, SignIn::default()).await.0;
-    let remote = RemoteConfig { crm: vec![format!("http://{crm}").parse().unwrap()], ..remote };
-    let gateway = async || {
-        let config = HttpConfig { remote: remote.clone(), ..config(shared(&redis, "100/60s")) };
-        let served = serve_as(Role::Gateway, &database, config, SignIn::default()).await;
-        until_ready(served.0).await;
-        served
-    };
-    let ((one, of_one), (two, of_two)) = (gateway().await, gateway().await);
-
-    let replies = flood(&[one, two]).await;
-    assert_eq!(passed(&replies), 100);
-    assert_eq!(of_one.allowed() + of_two.allowed(), 100);
-    assert_eq!(of_one.limited(RateLimitKind::Ip) + of_two.limited(RateLimitKind::Ip), 150);
-    assert!(of_one.allowed() > 0 && of_two.allowed() > 0, "one of them did all");
-    assert_eq!((of_one.redis_errors(), of_two.redis_errors()), (0, 0));
-    let of_passed = replies.iter().filter(|reply| reply.status == 200);
-    let mut left: Vec<_> = of_passed.map(|reply| number(reply, "ratelimit-remaining")).collect();
-    left.sort_unstable();
-    assert_eq!(left, (0..100).collect::<Vec<_>>());
-    // One who invents other addresses, at either of them, and for either service.
-    for (at, path) in [(one, PUBLIC), (two, PUBLIC), (one, "/api/clients"), (two, "/api/clients")] {
-        let call = Call::to(at, "GET", path).header("x-forwarded-for", "203.0.113.9");
-        let reply = call.send().await;
-        assert_eq!((reply.status, reply.problem().as_str()), (429, "too_many_requests"), "{path}");
-        assert!((1..=60).contains(&number(&reply, "retry-after")));
     }
 }
 
