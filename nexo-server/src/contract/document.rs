@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use http::{Method, StatusCode};
+use http::Method;
 use nexo_core::model::Problem;
 use serde_json::{Map, Value, json};
 
@@ -254,21 +254,17 @@ fn responses(
         let status = Success::NotModified.status().as_u16();
         all.insert(status.to_string(), components.response(status, unmodified));
     }
-    let problems = errors::responses(route, operation, components);
+    let unavailable = match operation.content {
+        Content::Json(body) if operation.answers_when_unavailable => {
+            let mut example = (body.example)();
+            example["status"] = json!("unreachable");
+            let examples = json!({ "unreachable": { "value": example } });
+            Some(json!({ "schema": schemas.reply(body.schema), "examples": examples }))
+        }
+        _ => None,
+    };
+    let problems = errors::responses(route, operation, unavailable.as_ref(), components);
     all.extend(problems.into_iter().map(|(status, problem)| (status.to_string(), problem)));
-    if let (true, Content::Json(body)) = (operation.answers_when_unavailable, operation.content) {
-        // The gateway's own 503 is a problem all the same.
-        let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
-        let mut example = (body.example)();
-        example["status"] = json!("unreachable");
-        let same = json!({ "schema": schemas.reply(body.schema), "example": example });
-        let unavailable = json!({
-            "description": "It is not available: the body tells what is the matter.",
-            "headers": headers::references(&[]),
-            "content": { "application/json": same, "application/problem+json": problem },
-        });
-        all.insert(StatusCode::SERVICE_UNAVAILABLE.as_u16().to_string(), unavailable);
-    }
     all
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use nexo_core::model::ErrorCode::{self, self as E};
 use nexo_core::model::{FieldCode, FieldError};
@@ -74,10 +74,12 @@ fn codes(route: &Route, operation: &Operation) -> Vec<ErrorCode> {
     codes
 }
 
-/// The responses of the route that are problems: references, by their statuses.
+/// The responses of the route that are problems: references, by their statuses. `unavailable`
+/// is what the route says itself with 503; what stands before it says a problem all the same.
 pub(super) fn responses(
     route: &Route,
     operation: &Operation,
+    unavailable: Option<&Value>,
     components: &mut Components,
 ) -> BTreeMap<u16, Value> {
     let codes = codes(route, operation);
@@ -87,8 +89,16 @@ pub(super) fn responses(
         by_status.entry(meaning(*code).0.as_u16()).or_default().push(*code);
     }
     let each = |(status, codes): (u16, Vec<ErrorCode>)| {
-        let problem = problem(status, &codes, components);
-        (status, components.response(status, problem))
+        let mut problem = problem(status, &codes, components);
+        match unavailable {
+            Some(said) if status == StatusCode::SERVICE_UNAVAILABLE.as_u16() => {
+                let told = problem["description"].as_str().unwrap_or_default();
+                problem["description"] = json!(format!("It is away, as the body tells; or {told}"));
+                problem["content"]["application/json"] = said.clone();
+                (status, problem)
+            }
+            _ => (status, components.response(status, problem)),
+        }
     };
     by_status.into_iter().map(each).collect()
 }

@@ -106,6 +106,9 @@ pub(super) fn of_requests() -> Value {
     let key = "The caller's name for this request: sent again with it, it is done once. Kept for \
                a day.";
     let id = "A name for the request, which the answer and the log have too.";
+    let trace = "The caller's trace (W3C Trace Context), which goes on in the server's log and \
+                 spans. One that is malformed is as none.";
+    let state = "What the systems of the caller's trace have added; handed on with it.";
     json!({
         "IfMatch": header("If-Match", tag, json!({
             "type": "string", "pattern": "^(?:\\*|(?:W/)?\"[^\" \\t]*\")$",
@@ -115,6 +118,8 @@ pub(super) fn of_requests() -> Value {
             "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
         })),
         "RequestId": header("X-Request-Id", id, json!({ "type": "string" })),
+        "TraceParent": header("traceparent", trace, json!({ "type": "string" })),
+        "TraceState": header("tracestate", state, json!({ "type": "string" })),
     })
 }
 
@@ -125,6 +130,8 @@ pub(super) fn looked_at(operation: &Operation) -> impl Iterator<Item = Value> {
         ("IfNoneMatch", operation.may_be_unmodified),
         ("IdempotencyKey", operation.is_once),
         ("RequestId", true),
+        ("TraceParent", true),
+        ("TraceState", true),
     ];
     names
         .into_iter()

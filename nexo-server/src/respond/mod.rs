@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, LOCATION,
+    ALLOW, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, LOCATION, RETRY_AFTER,
 };
 use http::{HeaderValue, Response, StatusCode};
 use nexo_core::Once;
@@ -36,9 +36,11 @@ pub(crate) fn ok<T: Serialize>(value: &T) -> Outcome<Reply> {
     json(StatusCode::OK, value)
 }
 
-/// 503 with a value that says what does not work.
+/// 503 with a value that says what does not work; it may be worth another look in a second.
 pub(crate) fn unavailable<T: Serialize>(value: &T) -> Outcome<Reply> {
-    json(StatusCode::SERVICE_UNAVAILABLE, value)
+    let mut reply = json(StatusCode::SERVICE_UNAVAILABLE, value)?;
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    Ok(reply)
 }
 
 /// 200 with metrics.

@@ -82,7 +82,7 @@ async fn h4_a_key_has_one_quota_in_all_services_behind_a_gateway() {
     let ada = register(gateway, "ada").await;
     let mut keys = Vec::new();
     for _ in 0..2 {
-        let body = json!({ "name": "k", "permissions": ["client:read", "role:read"] });
+        let body = json!({ "name": "k", "permissions": ["client:read", "member:read"] });
         let made = Call::to(gateway, "POST", "/api/keys").by(&ada).json(&body).send().await;
         assert_eq!(made.status, 201, "{}", made.json());
         keys.push(made.json()["secret"].as_str().unwrap().to_owned());
