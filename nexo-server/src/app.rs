@@ -226,11 +226,4 @@ impl Services {
     pub(crate) fn auth_probe(&self) -> &Probe {
         &self.auth_probe
     }
-
-    /// Whether every connection of a pool is taken.
-    pub(crate) fn is_full(&self, pool: &str) -> bool {
-        let pools = self.database.pools();
-        let found = pools.iter().find(|known| known.name == pool);
-        found.is_some_and(|pool| pool.open >= pool.most && pool.idle == 0)
-    }
 }

@@ -10,8 +10,6 @@ use crate::app::App;
 use crate::config::{Role, Service};
 use crate::remote::{Readiness, Upstream};
 
-/// How long a service may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer is good for. Probes come from anybody, and must not be
 /// a way to keep the pools busy.
 const FRESH: Duration = Duration::from_millis(250);
@@ -48,10 +46,13 @@ pub(crate) async fn auth(app: &App) -> State {
     if let Some(upstream) = app.remotes().upstream(Service::Auth) {
         return elsewhere(upstream);
     }
+    identity(app).await
+}
+
+/// The same of this process's own connections.
+async fn identity(app: &App) -> State {
     let Ok(services) = app.services() else { return State::Starting };
-    let Ok(authenticator) = services.authenticator() else { return State::Unreachable };
-    let is_full = || services.is_full("auth");
-    services.auth_probe().ask(authenticator.ping(), is_full).await
+    services.auth_probe().ask(services.database().ping_identity()).await
 }
 
 /// Whether records can be asked for.
@@ -60,22 +61,25 @@ pub(crate) async fn crm(app: &App) -> State {
         return elsewhere(upstream);
     }
     let Ok(services) = app.services() else { return State::Starting };
-    let is_full = || services.is_full("app");
-    services.crm_probe().ask(services.database().ping(), is_full).await
+    services.crm_probe().ask(services.database().ping()).await
 }
 
 /// Whether PostgreSQL is there, whoever of the two it answers: that the
 /// connections of one are taken does not make it go away. A gateway has it from
 /// its services, which are not ready without.
 pub(crate) async fn database(app: &App) -> State {
-    // What another process says of its own connections says nothing of these.
-    if app.http().role == Role::Crm {
-        return crm(app).await;
-    }
-    match join(crm(app), auth(app)).await {
+    // A process that logs nobody in has connections for that all the same, to look for keys.
+    let both = match app.http().role {
+        Role::Crm => match crm(app).await {
+            State::Busy => (State::Busy, identity(app).await),
+            state => return state,
+        },
+        _ => join(crm(app), auth(app)).await,
+    };
+    match both {
         (State::Ok, _) | (_, State::Ok) => State::Ok,
         // Connections that are all taken say nothing of it; the other ones do.
-        (State::Busy, auth) => auth,
+        (State::Busy, identity) => identity,
         (state, _) => state,
     }
 }
@@ -96,22 +100,17 @@ pub(crate) fn elsewhere(upstream: &Upstream) -> State {
 pub(crate) struct Probe(Mutex<Option<(Instant, State)>>);
 
 impl Probe {
-    async fn ask(
-        &self,
-        ping: impl Future<Output = nexo_core::Result<()>>,
-        is_full: impl FnOnce() -> bool,
-    ) -> State {
+    async fn ask(&self, ping: impl Future<Output = nexo_core::Result<()>>) -> State {
         let mut last = self.0.lock().await;
         if let Some((at, state)) = *last
             && at.elapsed() < FRESH
         {
             return state;
         }
-        let state = match tokio::time::timeout(PATIENCE, ping).await {
-            Ok(Ok(())) => State::Ok,
-            Ok(Err(error)) if error.code() == ErrorCode::Overloaded => State::Busy,
-            Err(_) if is_full() => State::Busy,
-            Ok(Err(_)) | Err(_) => State::Unreachable,
+        let state = match ping.await {
+            Ok(()) => State::Ok,
+            Err(error) if error.code() == ErrorCode::Overloaded => State::Busy,
+            Err(_) => State::Unreachable,
         };
         *last = Some((Instant::now(), state));
         state

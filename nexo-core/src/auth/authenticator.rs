@@ -92,14 +92,6 @@ impl Authenticator {
         self.0.tokens.verify(self.ring().verifying(), &kid, token)
     }
 
-    /// Asks the database for an answer, as `nexo_auth`.
-    ///
-    /// # Errors
-    /// `unavailable` or `overloaded` when there is none.
-    pub async fn ping(&self) -> Result<()> {
-        self.identity().ping().await
-    }
-
     /// How busy the hashing of passwords is now.
     #[must_use]
     pub fn hashing(&self) -> HashingCount {

@@ -52,7 +52,7 @@ impl Identity {
 
     /// Asks the database for an answer.
     pub(crate) async fn ping(&self) -> Result<()> {
-        self.pool.acquire().await?.check_connection().await.map_err(translate)
+        self.pool.ping().await
     }
 
     pub(super) fn count(&self) -> PoolCount {

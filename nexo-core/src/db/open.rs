@@ -149,19 +149,22 @@ impl Database {
         TenantScope::of_system(account, reason)
     }
 
-    /// Asks the database for an answer.
+    /// Asks the database for an answer, and waits a second for it.
     ///
     /// # Errors
-    /// `unavailable` or `overloaded` when there is none.
+    /// `unavailable` when there is none; `overloaded` when all connections are taken, so that
+    /// there was nobody to ask.
     pub async fn ping(&self) -> Result<()> {
-        self.0
-            .app
-            .connections(Reach::Account)
-            .acquire()
-            .await?
-            .check_connection()
-            .await
-            .map_err(translate)
+        self.0.app.connections(Reach::Account).ping().await
+    }
+
+    /// The same by the connections of identity work, which are others.
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    #[cfg(feature = "auth")]
+    pub async fn ping_identity(&self) -> Result<()> {
+        self.0.identity.ping().await
     }
 
     /// How busy each pool of connections is now. To look costs next to nothing.

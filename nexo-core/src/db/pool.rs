@@ -16,7 +16,7 @@ use super::backoff::Backoff;
 use super::config::DatabaseConfig;
 use super::connection::Connection;
 use super::shares::{Share, Shares};
-use super::sqlstate::unavailable;
+use super::sqlstate::{translate, unavailable};
 use super::unprepared::ParameterTypes;
 use crate::error::{Error, Result};
 use crate::model::ErrorCode;
@@ -35,6 +35,13 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The driver's idea of that, where nobody has said another.
 const DRIVERS_IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How long a ping may take.
+const PING: Duration = Duration::from_secs(1);
+
+/// Of that, how long it may wait for a connection. Less, so that it is known what took so
+/// long.
+const PING_WAIT: Duration = Duration::from_millis(750);
 
 /// Connections of one role. Cheap to clone.
 #[derive(Clone)]
@@ -93,6 +100,18 @@ impl Connections {
     /// A connection, or why there is none.
     pub(super) async fn acquire(&self) -> Result<Connection> {
         self.acquire_within(&self.pool.timeouts(), None).await
+    }
+
+    /// Asks for an answer and waits a second for it: `overloaded` if all connections are taken
+    /// for as long, so that nobody was asked, and `unavailable` if there is no answer.
+    pub(super) async fn ping(&self) -> Result<()> {
+        let waits = Timeouts { wait: Some(PING_WAIT), ..self.pool.timeouts() };
+        let asked = async {
+            let connection = self.acquire_within(&waits, None).await?;
+            connection.under_way(connection.check_connection()).await.map_err(translate)
+        };
+        let answer = timeout(PING, asked).await;
+        answer.unwrap_or_else(|_| Err(unavailable()))
     }
 
     async fn acquire_within(

@@ -1,11 +1,14 @@
 //! `/health`, `/ready`, `/.well-known/jwks.json`.
 
-use nexo_core::AuthConfig;
-use nexo_core::testing::TestDatabase;
+use nexo_core::testing::{Proxy, TestDatabase};
 use nexo_core::tokio_postgres::NoTls;
-use nexo_server::Server;
+use nexo_core::{AuthConfig, Database, DatabaseConfig};
+use nexo_server::{HttpConfig, RemoteConfig, Role, Server};
+use serde_json::json;
 
-use crate::harness::{Call, TestServer, assert_snapshot};
+use crate::harness::{
+    Call, SignIn, TestServer, assert_snapshot, config, register, serve_as, until_ready,
+};
 
 #[tokio::test]
 async fn a_running_server_is_healthy_and_ready() {
@@ -114,6 +117,60 @@ async fn without_its_database_a_server_lives_but_is_not_ready() {
     let clients = server.get("/api/clients").by(&user).send().await;
     assert_eq!((clients.status, clients.problem().as_str()), (503, "unavailable"));
     assert!(!clients.json()["detail"].as_str().unwrap().contains(&name));
+}
+
+/// A server whose only connection for records waits for somebody's lock is busy, and ready;
+/// when nothing comes from PostgreSQL any more, it is not, though it cannot ask by that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_server_is_ready_and_one_whose_database_is_silent_is_not() {
+    let database = TestDatabase::create().await;
+    let auth = serve_as(Role::Auth, &database, config(), SignIn::default()).await.0;
+    let ada = register(auth, "ada").await;
+    for role in [Role::All, Role::Crm] {
+        let proxy = Proxy::start(&database.superuser_config()).await;
+        let (app, keys) = (database.app_config().await, database.auth_config().await);
+        let through = DatabaseConfig::from_roles(None, proxy.route(&app), proxy.route(&keys));
+        let opened = Database::open(through.pool_size(1)).await.unwrap();
+        let is_crm = role == Role::Crm;
+        let auth = vec![format!("http://{auth}").parse().unwrap()].into_iter().filter(|_| is_crm);
+        let remote = RemoteConfig { auth: auth.collect(), ..RemoteConfig::default() };
+        let server = Server::listen(HttpConfig { role, remote, ..config() }).await.unwrap();
+        let (address, provider) = (server.local_addr(), server.provider());
+        if is_crm {
+            provider.provide_crm(opened);
+        } else {
+            let authenticator = opened.authenticator(AuthConfig::default()).await.unwrap();
+            provider.provide(opened, authenticator);
+        }
+        tokio::spawn(server.run(std::future::pending()));
+        until_ready(address).await;
+
+        let made = Call::to(address, "POST", "/api/clients").by(&ada);
+        let made = made.json(&json!({ "name": "Acme" })).send().await.json();
+        let path = format!("/api/clients/{}", made["id"].as_str().unwrap());
+        let superuser = database.superuser().await;
+        superuser.batch_execute("begin; lock table nexo.clients").await.unwrap();
+        // A read that waits too long is done again, so that somebody always waits.
+        let waiting: Vec<_> = (0..3)
+            .map(|_| tokio::spawn(Call::to(address, "GET", &path).by(&ada).try_send()))
+            .collect();
+        let says = async |path: &str, status: u16| {
+            while Call::to(address, "GET", path).send().await.status != status {}
+        };
+        says("/health/crm", 503).await;
+        let crm = Call::to(address, "GET", "/health/crm").send().await.json();
+        assert_eq!(crm["status"], "busy");
+        assert_eq!(Call::to(address, "GET", "/ready").send().await.status, 200);
+        proxy.swallow();
+        says("/ready", 503).await;
+        assert_eq!(Call::to(address, "GET", "/live").send().await.status, 200);
+        superuser.batch_execute("rollback").await.unwrap();
+        proxy.heal();
+        says("/ready", 200).await;
+        for call in waiting {
+            drop(call.await.unwrap());
+        }
+    }
 }
 
 #[tokio::test]
