@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 tools=${CARGO_TARGET_DIR:-target}/contract-lint
 if [ ! -x "$tools/node_modules/.bin/redocly" ]; then
-    npm install --silent --no-audit --no-fund --prefix "$tools" '@redocly/cli@2'
+    npm install --silent --no-audit --no-fund --prefix "$tools" '@redocly/cli@2.77.0'
 fi
 
 # Strict: what would be a warning is an error. No rule is off.

@@ -40,7 +40,7 @@ impl App {
         let metrics = Metrics::new(router.names(), http.max_connections);
         metrics.add_reply_memory(reply_memory.clone());
         let (services, draining) = (OnceLock::new(), AtomicBool::new(false));
-        metrics.add_traffic(traffic.counters().clone());
+        metrics.add_traffic(traffic.counters().clone(), traffic.most_in_flight());
         let (remotes, mailing) = (Remotes::new(&http.remote), Default::default());
         metrics.add_backends(remotes.all().cloned().collect());
         Self { http, router, reply_memory, traffic, metrics, services, remotes, mailing, draining }

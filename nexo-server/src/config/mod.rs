@@ -9,6 +9,7 @@ mod pooler;
 mod print;
 mod redis_url;
 mod remote;
+mod replies;
 mod role;
 mod service_url;
 mod settings;

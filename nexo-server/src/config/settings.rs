@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::docs::DocsArgs;
 use super::pooler::PoolerArgs;
+use super::replies::RepliesArgs;
 use super::split::SplitSettings;
 use super::tls::TlsArgs;
 use super::traffic::TrafficArgs;
@@ -213,6 +214,9 @@ pub(crate) struct Settings {
     )]
     pub(crate) idle_timeout: Duration,
 
+    #[command(flatten)]
+    pub(crate) replies: RepliesArgs,
+
     /// Time to go on accepting after SIGTERM, while /ready already says no; 3s for the roles auth and crm
     #[arg(
         long, env = "NEXO_DRAIN_DELAY", value_name = "DURATION", default_value = "0s",
@@ -261,6 +265,9 @@ impl Settings {
             body_timeout: self.body_timeout,
             request_timeout: self.request_timeout,
             idle_timeout: self.idle_timeout,
+            reply_timeout: self.replies.reply_timeout,
+            reply_rate: self.replies.reply_rate,
+            reply_memory: self.replies.reply_memory,
             drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
@@ -270,7 +277,6 @@ impl Settings {
             metrics: self.metrics.config(),
             traces: self.traces.config(),
             docs: self.docs.config(),
-            ..HttpConfig::default()
         }
     }
 

@@ -132,7 +132,8 @@ async fn stages<'a>(
     // What was refused above costs nothing and ends its connection; from here on
     // there is work, or somebody who looks around for some.
     let limit = found.as_ref().map_or(Limit::Standard, |(route, _)| route.limit());
-    seen.place = app.traffic().enter(limit, caller.ip)?;
+    let is_upload = found.as_ref().is_ok_and(|(route, _)| route.is_upload());
+    seen.place = app.traffic().enter(limit, caller.ip, is_upload)?;
     let rates = app.traffic().rates(limit, caller.ip);
     let (found, resource) = match found {
         Ok(found) => found,

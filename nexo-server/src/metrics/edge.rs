@@ -8,7 +8,10 @@ use super::family::{counter, gauge};
 use crate::remote::{Backend, BreakerState, Readiness, Upstream};
 use crate::traffic::{RateLimitKind, TrafficCounters};
 
-pub(super) fn of_traffic(counters: &TrafficCounters) -> Vec<MetricFamily> {
+pub(super) fn of_traffic(
+    counters: &TrafficCounters,
+    most_in_flight: Option<usize>,
+) -> Vec<MetricFamily> {
     let kinds = RateLimitKind::ALL.map(|kind| ([("kind", kind.as_str())], counters.limited(kind)));
     let one = |value: f64| [(&[][..], value)];
     let mut families = vec![
@@ -33,6 +36,13 @@ pub(super) fn of_traffic(counters: &TrafficCounters) -> Vec<MetricFamily> {
             one(counters.redis_errors() as f64),
         ),
     ];
+    if let Some(most) = most_in_flight {
+        families.push(gauge(
+            "nexo_http_requests_in_flight_max",
+            "The most requests in flight; beyond it requests are refused, probes aside.",
+            one(most as f64),
+        ));
+    }
     // Without one there is nothing to be told of it.
     if counters.has_redis() {
         let answers = f64::from(u8::from(counters.redis_answers()));

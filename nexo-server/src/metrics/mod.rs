@@ -89,8 +89,8 @@ impl Metrics {
     }
 
     /// Tells what the limits on traffic do.
-    pub(crate) fn add_traffic(&self, counters: TrafficCounters) {
-        self.add(move || edge::of_traffic(&counters));
+    pub(crate) fn add_traffic(&self, counters: TrafficCounters, most_in_flight: Option<usize>) {
+        self.add(move || edge::of_traffic(&counters, most_in_flight));
     }
 
     /// Tells how the processes are that requests are handed to.

@@ -23,6 +23,9 @@ const LEAST: usize = 2;
 pub(super) struct InFlight {
     /// None without a limit.
     places: Option<Shares>,
+    /// Half of them: files may take long to arrive, and other requests have room beside
+    /// them.
+    of_uploads: Option<Shares>,
     counters: TrafficCounters,
 }
 
@@ -36,21 +39,33 @@ pub(super) struct InFlight {
 pub(crate) struct Place {
     counters: TrafficCounters,
     _share: Option<Share>,
+    _of_upload: Option<Share>,
 }
 
 impl InFlight {
     pub(super) fn new(most: Option<usize>, counters: TrafficCounters) -> Self {
-        Self { places: most.map(|most| Shares::new(most, LEAST)), counters }
+        let shares = |most| Shares::new(most, LEAST);
+        let of_uploads = most.map(|most| shares((most / 2).max(1)));
+        Self { places: most.map(shares), of_uploads, counters }
     }
 
-    pub(super) fn enter(&self, ip: IpAddr) -> Outcome<Place> {
-        let share = self.places.as_ref().map(|places| places.take(Holder::at(ip), 1));
-        if let Some(None) = share {
+    pub(super) fn enter(&self, ip: IpAddr, is_upload: bool) -> Outcome<Place> {
+        let take = |places: &Option<Shares>| match places {
+            Some(places) => places.take(Holder::at(ip), 1).map(Some).ok_or(()),
+            None => Ok(None),
+        };
+        let of_upload = if is_upload { take(&self.of_uploads) } else { Ok(None) };
+        let (Ok(_of_upload), Ok(_share)) = (of_upload, take(&self.places)) else {
             self.counters.add_shed();
             return Err(Failure::of(ErrorCode::Overloaded));
-        }
+        };
         self.counters.begin();
-        Ok(Place { counters: self.counters.clone(), _share: share.flatten() })
+        Ok(Place { counters: self.counters.clone(), _share, _of_upload })
+    }
+
+    /// The most of them, if there is a limit.
+    pub(super) fn most(&self) -> Option<usize> {
+        self.places.as_ref().map(|places| places.taken().1)
     }
 }
 
@@ -69,12 +84,12 @@ mod tests {
         let counters = TrafficCounters::default();
         let in_flight = InFlight::new(Some(2), counters.clone());
         let here = IpAddr::from([203, 0, 113, 9]);
-        let first = in_flight.enter(here).expect("the first");
-        let _second = in_flight.enter(here).expect("the second");
-        let refused = in_flight.enter(here).expect_err("there are two");
+        let first = in_flight.enter(here, false).expect("the first");
+        let _second = in_flight.enter(here, false).expect("the second");
+        let refused = in_flight.enter(here, false).expect_err("there are two");
         assert_eq!(refused.code(), ErrorCode::Overloaded);
         drop(first);
-        let _third = in_flight.enter(here).expect("one has gone");
+        let _third = in_flight.enter(here, false).expect("one has gone");
         assert_eq!((counters.in_flight(), counters.shed()), (2, 1));
     }
 
@@ -82,8 +97,23 @@ mod tests {
     fn h2_one_address_leaves_places_for_others() {
         let in_flight = InFlight::new(Some(16), TrafficCounters::default());
         let (here, there) = (IpAddr::from([203, 0, 113, 9]), IpAddr::from([203, 0, 113, 8]));
-        let held: Vec<_> = std::iter::from_fn(|| in_flight.enter(here).ok()).collect();
+        let held: Vec<_> = std::iter::from_fn(|| in_flight.enter(here, false).ok()).collect();
         assert_eq!(held.len(), 12);
-        in_flight.enter(there).expect("there are places left");
+        in_flight.enter(there, false).expect("there are places left");
+    }
+
+    #[test]
+    fn h2_uploads_leave_places_for_others() {
+        let in_flight = InFlight::new(Some(16), TrafficCounters::default());
+        let from = |number: u8| IpAddr::from([203, 0, 113, number]);
+        let held: Vec<_> = (1..20).filter_map(|at| in_flight.enter(from(at), true).ok()).collect();
+        assert_eq!(held.len(), 8);
+        let refused = in_flight.enter(from(30), true).expect_err("half are uploads");
+        assert_eq!(refused.code(), ErrorCode::Overloaded);
+        in_flight.enter(from(30), false).expect("there are places left");
+        drop(held);
+        in_flight.enter(from(30), true).expect("all came back");
+        let alone = InFlight::new(Some(1), TrafficCounters::default());
+        alone.enter(from(1), true).expect("the only place is an upload's, too");
     }
 }

@@ -52,11 +52,21 @@ impl Traffic {
     }
 
     /// A place for one more request from there.
-    pub(crate) fn enter(&self, limit: Limit, ip: IpAddr) -> Outcome<Option<Place>> {
+    pub(crate) fn enter(
+        &self,
+        limit: Limit,
+        ip: IpAddr,
+        is_upload: bool,
+    ) -> Outcome<Option<Place>> {
         match limit {
             Limit::Exempt => Ok(None),
-            Limit::Standard | Limit::Credentials => self.in_flight.enter(ip).map(Some),
+            Limit::Standard | Limit::Credentials => self.in_flight.enter(ip, is_upload).map(Some),
         }
+    }
+
+    /// The most requests in flight, if there is a limit.
+    pub(crate) fn most_in_flight(&self) -> Option<usize> {
+        self.in_flight.most()
     }
 
     /// The rates at which requests like this one may come from there.

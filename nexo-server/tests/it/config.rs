@@ -63,6 +63,7 @@ fn the_effective_configuration_is_printed() {
         pair("NEXO_PREPARED_STATEMENTS = false", "environment")
     );
     assert_eq!(line("NEXO_MAX_IN_FLIGHT"), pair("NEXO_MAX_IN_FLIGHT = 512", "default"));
+    assert_eq!(line("NEXO_REPLY_MEMORY"), pair("NEXO_REPLY_MEMORY = 256MiB", "default"));
     assert!(!text.contains("s3cret"));
 }
 
@@ -87,6 +88,9 @@ fn a_wrong_value_stops_the_start_and_is_explained() {
         ("NEXO_RATE_LIMIT_AUTH", "0/60s", "such as 100/60s, or off"),
         ("NEXO_RATE_LIMIT_USER", "100/2h", "such as 100/60s, or off"),
         ("NEXO_MAX_IN_FLIGHT", "0", "a number from 1 to 100000, or off"),
+        ("NEXO_REPLY_MEMORY", "8MiB", "at least 16MiB"),
+        ("NEXO_REPLY_RATE", "fast", "such as 64KiB"),
+        ("NEXO_REPLY_TIMEOUT", "0s", "a duration above zero"),
         ("NEXO_REDIS_TIMEOUT", "0s", "a duration above zero"),
         ("NEXO_RATE_LIMIT_ON_REDIS_FAILURE", "shut", "open or closed"),
         ("NEXO_LOG_FORMAT", "xml", "pretty or json"),
