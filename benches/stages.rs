@@ -46,6 +46,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use trial::trial;
 
+const QUERY: &str = "the query alone";
+const ALL: &str = "all in one";
+
 const CALLERS: usize = 16;
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(3);
@@ -78,12 +81,16 @@ async fn compare(trial: bool) {
         callers.push(caller);
     }
     let bare = bare(database.clone(), Arc::new(scopes)).await;
-    let mut places = vec![("the query alone", bare), ("all in one", all)];
+    let mut places = vec![(QUERY, bare), (ALL, all)];
     for protocol in ["http", "h2c"] {
         let gateway = split(protocol, &database, &authenticator).await;
         places
             .push((if protocol == "http" { "split, HTTP/1.1" } else { "split, HTTP/2" }, gateway));
     }
+    // Some of them alone, for a profiler: cargo bench --bench stages -- 'all in one'
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    places.retain(|(name, _)| wanted.is_empty() || wanted.iter().any(|one| one == name));
     let mut rates = vec![Vec::new(); places.len()];
     let mut times = rates.clone();
     // Connections, plans and caches are there before it counts.
@@ -109,8 +116,16 @@ async fn compare(trial: bool) {
         "", "a second", "to the query alone", "to all in one", "us of processor time"
     );
     for (((name, _), rates_here), times) in places.iter().zip(&rates).zip(times) {
-        let to = |other: &Vec<f64>| median(rates_here.iter().zip(other).map(|(a, b)| a / b));
-        let (to_query, to_all) = (to(&rates[0]), to(&rates[1]));
+        let to = |name: &str| {
+            let other = places.iter().zip(&rates).find(|((known, _), _)| *known == name);
+            median(
+                other
+                    .into_iter()
+                    .flat_map(|(_, other)| rates_here.iter().zip(other))
+                    .map(|(a, b)| a / b),
+            )
+        };
+        let (to_query, to_all) = (to(QUERY), to(ALL));
         let (rate, time) = (median(rates_here.iter().copied()), median(times));
         println!("{name:20}{rate:>10.0}{to_query:>20.2}{to_all:>16.2}{time:>22.0}");
     }

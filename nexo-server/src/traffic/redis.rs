@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -21,9 +21,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Redis, as long as it answers. The first request that it leaves without an
-/// answer closes this way for all, so that no other one waits for it, until
-/// somebody behind their backs has had an answer.
+/// So many answers in a row that did not come in time, and Redis is away. One may be late by
+/// itself, as while Redis saves what it has.
+const LATE: u32 = 3;
+
+/// Redis, as long as it answers. A connection that fails, or a few answers that do not come
+/// in time, close this way for all, so that no other one waits for it, until somebody behind
+/// their backs has had an answer.
 #[derive(Debug)]
 pub(super) struct Redis {
     shared: Arc<Shared>,
@@ -43,6 +47,8 @@ struct Shared {
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
+    /// How many answers in a row were late.
+    late: Arc<AtomicU32>,
     /// So that what was asked over an old one does not end a new one.
     number: u64,
 }
@@ -96,7 +102,13 @@ impl Redis {
         let link = self.shared.link.borrow().clone();
         let Some(mut link) = link else { return Err(Uncounted::Away) };
         match self.shared.run(&mut link.connection, takes).await {
-            Ok(verdict) => Ok(verdict),
+            Ok(verdict) => {
+                link.late.store(0, Ordering::Relaxed);
+                Ok(verdict)
+            }
+            Err(Uncounted::Late) if link.late.fetch_add(1, Ordering::Relaxed) + 1 < LATE => {
+                Err(Uncounted::Late)
+            }
             Err(error) => {
                 self.shared.lost(&link, &error);
                 Err(error)
@@ -166,7 +178,7 @@ impl Shared {
     fn found(&self, connection: MultiplexedConnection) {
         let number = self.connected.fetch_add(1, Ordering::Relaxed);
         self.counters.set_redis_answers(true);
-        self.link.send_replace(Some(Link { connection, number }));
+        self.link.send_replace(Some(Link { connection, late: Arc::default(), number }));
     }
 
     /// Many may notice; the first one says so.

@@ -213,6 +213,24 @@ async fn a_redis_that_hangs_is_left_alone_until_it_answers() {
     counts_in_redis(&counters).await;
 }
 
+/// A pause is no reason to stop counting together.
+#[tokio::test]
+async fn a_redis_that_is_late_once_goes_on_counting() {
+    let Some(redis) = Redis::start().await else { return };
+    let traffic =
+        TrafficLimits { redis_timeout: Duration::from_millis(500), ..shared(&redis, "10/60s") };
+    let (server, counters) = TestServer::limited(config(traffic)).await;
+    let left = async || number(&server.get(PUBLIC).send().await, "ratelimit-remaining");
+    assert_eq!(left().await, 9);
+    redis.freeze();
+    left().await;
+    assert_eq!((counters.redis_errors(), counters.redis_answers()), (1, true));
+    redis.thaw();
+    // What was late is counted there all the same.
+    assert_eq!(left().await, 7);
+    assert_eq!(counters.redis_errors(), 1);
+}
+
 #[tokio::test]
 async fn a_redis_that_comes_and_goes_is_told_of_once() {
     let Some(mut redis) = Redis::start().await else { return };
