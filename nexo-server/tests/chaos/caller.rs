@@ -142,6 +142,9 @@ impl Caller {
             Ok(Err(error)) => {
                 self.wire = None;
                 let kind = error.split(':').next().unwrap_or_default().to_owned();
+                if !self.shared.may_end.load(Ordering::Relaxed) {
+                    self.shared.broke(format!("{method} {path} ended without a reply: {error}"));
+                }
                 self.note(format!("no reply ({kind})"), took);
                 return None;
             }

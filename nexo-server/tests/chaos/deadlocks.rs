@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::contention::{client, hold};
 use crate::harness::User;
 use crate::process::{deadline, pause};
+use crate::readiness;
 use crate::report::Row;
 use crate::wire::Reply;
 use crate::world::World;
@@ -29,7 +30,9 @@ pub(crate) async fn retried(world: &mut World) -> Row {
         all += i64::try_from(collisions).unwrap();
         told.push((wanted, collisions, reply));
     }
-    let mut row = world.settle(load).await;
+    let mut row = Row::default();
+    readiness::said_yes(&load, &mut row);
+    row.merge(world.settle(load).await);
     for (wanted, collisions, reply) in &told {
         let body = reply.json();
         let holds = match *wanted {

@@ -27,6 +27,9 @@ pub(crate) struct Shared {
     pub(crate) stop: AtomicBool,
     pub(crate) acknowledged: AtomicUsize,
     pub(crate) not_ready: AtomicUsize,
+    /// Whether connections may end without a reply: where it is the server that is broken,
+    /// and not what it depends on.
+    pub(crate) may_end: AtomicBool,
     pub(crate) seen: Mutex<Seen>,
 }
 
@@ -137,6 +140,12 @@ impl Load {
         }
         tasks.spawn(probe(address, shared.clone()));
         Self { users, shared, tasks }
+    }
+
+    /// The same, and connections may end without a reply.
+    pub(crate) fn that_may_end(self) -> Self {
+        self.shared.may_end.store(true, Ordering::Relaxed);
+        self
     }
 
     pub(crate) fn users(&self) -> &[User; 2] {

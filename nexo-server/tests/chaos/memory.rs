@@ -58,7 +58,8 @@ async fn no_room(world: &mut World, prlimit: &Path) -> Row {
     until_ready(program.address).await;
     let (pid, ada) = (program.pid(), world.user().await);
     let limit = Limit { program: prlimit.to_owned(), pid };
-    let load = Load::start(program.address, [world.user().await, world.user().await], 8, REQUEST);
+    let load = Load::start(program.address, [world.user().await, world.user().await], 8, REQUEST)
+        .that_may_end();
     load.more(100).await;
     assert_eq!(login(&program, &ada).await.unwrap().status, 200);
 

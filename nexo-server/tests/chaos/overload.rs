@@ -27,7 +27,7 @@ const ADMITTED_BY_DEBUG: Duration = Duration::from_secs(3);
 const WANTED: f64 = 3.5;
 
 /// How many times the capacity makes a flood.
-const LEAST_OFFERED: f64 = 2.5;
+const LEAST_OFFERED: f64 = 3.0;
 
 /// Within which time those after the flood are served as before.
 const RECOVERED: Duration = Duration::from_secs(2);

@@ -153,7 +153,7 @@ async fn descriptors(world: &mut World) -> Row {
     let since = Instant::now();
     until_ready(program.address).await;
     let took = since.elapsed();
-    let load = Load::start(program.address, users, 8, REQUEST);
+    let load = Load::start(program.address, users, 8, REQUEST).that_may_end();
     load.more(50).await;
     let mut row = stored::check(&world.superuser().await, load.finish().await).await;
     row.hold(took < RECOVERY, format!("it accepts {took:.1?} after there were descriptors"));
@@ -167,7 +167,7 @@ async fn address_space(world: &mut World) -> Row {
     let program = Program::spawn(command).listening();
     until_ready(program.address).await;
     let users = [world.user().await, world.user().await];
-    let load = Load::start(program.address, users, 8, REQUEST);
+    let load = Load::start(program.address, users, 8, REQUEST).that_may_end();
     let mut logins = JoinSet::new();
     for number in 0..60 {
         let email = format!("nobody{number}@example.com");

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::contention;
 use crate::harness::Call;
 use crate::readiness;
 use crate::report::Row;
@@ -26,10 +27,13 @@ pub(crate) async fn locked_table(world: &mut World) -> Row {
     let eve = world.user().await;
     let load = world.load(8).await;
     load.more(50).await;
+    let from = load.served();
+    sleep(Duration::from_secs(4)).await;
+    let before = load.p99_since(from);
     let superuser = world.superuser().await;
     // Of another collection than the load's, which goes on.
     superuser.batch_execute("begin; lock table nexo.departments").await.unwrap();
-    let failed = load.failed();
+    let (from, failed) = (load.served(), load.failed());
     let until = Instant::now() + HELD;
     let mut waiting = JoinSet::new();
     for number in 0..2 * WAITING {
@@ -38,7 +42,7 @@ pub(crate) async fn locked_table(world: &mut World) -> Row {
         waiting.spawn(ask(address, token, method, number, until));
     }
     let replies: Vec<_> = waiting.join_all().await.into_iter().flatten().collect();
-    let others = load.failed() - failed;
+    let (others, during) = (load.failed() - failed, load.p99_since(from));
     let mut row = Row { requests: replies.len(), ..Row::default() };
     readiness::said_yes(&load, &mut row);
     superuser.batch_execute("rollback").await.unwrap();
@@ -56,6 +60,8 @@ pub(crate) async fn locked_table(world: &mut World) -> Row {
     let odd = told.keys().find(|(method, status, _)| is_odd(method, *status));
     row.hold(odd.is_none(), format!("who waited for the table was told {odd:?}"));
     row.hold(others == 0, format!("{others} requests for other tables were refused"));
+    contention::goes_on(before, during, &mut row);
+    row.figure(format!("p99 of others {before:.1?} before, {during:.1?} meanwhile"));
     let after = world.program.get(PATH).by(&eve).send().await.status;
     row.hold(after == 200, format!("a read after it was told {after}"));
     row.figure(format!("{WAITING} who read the table and as many who write to it: {told:?}"));
