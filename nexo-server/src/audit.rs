@@ -23,15 +23,22 @@ const SWEEP: Duration = Duration::from_secs(300);
 /// How long a drain waits for the last seals.
 const LAST: Duration = Duration::from_secs(5);
 
-/// Seals what is written while the server runs.
+/// Seals what this process writes while it runs.
 pub(crate) struct Sealer {
     task: JoinHandle<()>,
     database: Database,
 }
 
 impl Sealer {
+    /// Also looks at all accounts now and then, which takes somebody who knows them.
     pub(crate) fn start(database: Database, authenticator: Authenticator) -> Self {
-        let task = tokio::spawn(seal(database.clone(), authenticator));
+        let task = tokio::spawn(seal(database.clone(), Some(authenticator)));
+        Self { task, database }
+    }
+
+    /// Leaves that to the process that logs people in.
+    pub(crate) fn of_a_service(database: Database) -> Self {
+        let task = tokio::spawn(seal(database.clone(), None));
         Self { task, database }
     }
 
@@ -47,11 +54,13 @@ impl Sealer {
     }
 }
 
-async fn seal(database: Database, authenticator: Authenticator) {
+async fn seal(database: Database, sweeper: Option<Authenticator>) {
     let mut swept: Option<Instant> = None;
     loop {
-        if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
-            if let Err(error) = sweep(&database, &authenticator).await {
+        if let Some(authenticator) = &sweeper
+            && swept.is_none_or(|at| at.elapsed() >= SWEEP)
+        {
+            if let Err(error) = sweep(&database, authenticator).await {
                 tracing::warn!(%error, "audit logs were not looked at");
             }
             swept = Some(Instant::now());

@@ -148,8 +148,9 @@ async fn start(
         Role::Gateway => return Ok(Some(("none: requests are handed on".to_owned(), None))),
         Role::Crm => {
             let (database, name) = open_database(settings, embedded).await?;
+            let sealer = Sealer::of_a_service(database.clone());
             provider.provide_crm(database);
-            return Ok(Some((name, None)));
+            return Ok(Some((name, Some(sealer))));
         }
         Role::All | Role::Auth => {}
     }

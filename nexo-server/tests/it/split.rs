@@ -222,6 +222,45 @@ async fn a_service_that_is_away_takes_nothing_else_with_it() {
     gateway.stop();
 }
 
+/// Who writes seals: the process that logs people in does not hear of what others write.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_writes_is_sealed_by_it() {
+    let database = TestDatabase::create().await;
+    let auth = Program::spawn(service("auth", &database, &[])).listening();
+    let auth_url = format!("http://{}", auth.address);
+    let start = || {
+        let command = service("crm", &database, &["--auth-service-url", &auth_url]);
+        Program::spawn(command).listening()
+    };
+    let crm = start();
+    until_ready(crm.address).await;
+    let ada = auth.register("ada").await;
+    let superuser = database.superuser().await;
+    let until_sealed = async || {
+        let left = "select count(*) from nexo.audit_log as entry where not exists (
+            select from nexo.audit_seals as seal where seal.account_id = entry.account_id
+                and (seal.tx, seal.last_id) >= (entry.tx, entry.id))";
+        let deadline = deadline();
+        while superuser.query_one(left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            pause(deadline, "all entries are sealed").await;
+        }
+    };
+    let create = async |crm: &Program| {
+        let made = crm.post("/api/clients", &json!({ "name": "Acme" })).by(&ada).send().await;
+        assert_eq!(made.status, 201);
+    };
+    until_sealed().await;
+    // Nobody else is there.
+    auth.stop();
+    create(&crm).await;
+    until_sealed().await;
+    create(&crm).await;
+    crm.stop();
+    let sealed = superuser.query_one("select count(*) from nexo.audit_seals", &[]).await.unwrap();
+    assert!(sealed.get::<_, i64>(0) >= 3);
+    until_sealed().await;
+}
+
 /// Both CRM processes are restarted one after the other under load: no request
 /// fails, and what was acknowledged is there once.
 #[tokio::test(flavor = "multi_thread")]
