@@ -23,6 +23,7 @@ bench: postgresql
 	$(CARGO) bench --bench auth
 	$(CARGO) bench --bench scale
 	$(CARGO) bench --bench import
+	$(CARGO) bench --bench audit
 	$(CARGO) bench --bench visibility
 	$(CARGO) bench --bench stages
 	$(CARGO) bench --bench dashboard

@@ -18,7 +18,7 @@ cargo build --quiet -p nexo-server --bin nexo-server
 venv=$target/contract
 if [ ! -x "$venv/bin/schemathesis" ]; then
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet 'schemathesis>=4,<5'
+    "$venv/bin/pip" install --quiet 'schemathesis==4.32.5'
 fi
 
 work=$(mktemp -d)
@@ -52,6 +52,8 @@ register() {
         sed 's/.*"access_token":"\([^"]*\)".*/\1/'
 }
 
+# Not checked: what a test of NEXO's own holds for each route (tokens, methods), and whether whatever the document
+# takes is accepted, since records refer to others that must be there.
 failed=0
 # Has somebody of that name call some of the operations.
 call() {
@@ -75,6 +77,6 @@ call ada --phases examples,coverage,fuzzing,stateful --workers 2 --exclude-opera
 for operation in $ends; do
     call "$operation" --phases examples,coverage,fuzzing --include-operation-id "$operation"
 done
-# The same once more under the paths without /api, which are the same handlers: no need to invent as much.
+# The same once more under their short paths, which are the same handlers: no need to invent as much.
 call short --phases examples,coverage --workers 2 --include-operation-id-regex 'Short$'
 exit "$failed"

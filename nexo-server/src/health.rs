@@ -69,17 +69,14 @@ pub(crate) async fn crm(app: &App) -> State {
 /// its services, which are not ready without.
 pub(crate) async fn database(app: &App) -> State {
     // A process that logs nobody in has connections for that all the same, to look for keys.
-    let both = match app.http().role {
-        Role::Crm => match crm(app).await {
-            State::Busy => (State::Busy, identity(app).await),
-            state => return state,
-        },
-        _ => join(crm(app), auth(app)).await,
-    };
-    match both {
-        (State::Ok, _) | (_, State::Ok) => State::Ok,
+    let is_crm = app.http().role == Role::Crm;
+    let identity = async { if is_crm { identity(app).await } else { auth(app).await } };
+    // At the same time: whoever asks for /ready waits for little more than one.
+    match join(crm(app), identity).await {
+        (State::Ok, _) => State::Ok,
         // Connections that are all taken say nothing of it; the other ones do.
         (State::Busy, identity) => identity,
+        (_, State::Ok) if !is_crm => State::Ok,
         (state, _) => state,
     }
 }

@@ -17,7 +17,7 @@ use super::identity::Identity;
 use super::latency::LatencyCount;
 use super::migrate::{self, chain};
 use super::once::{IdempotencyKey, Once, once};
-use super::pool::{Connections, PoolCount};
+use super::pool::{Connections, PoolCount, impatient};
 use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
@@ -302,8 +302,7 @@ async fn connect(
     config: &DatabaseConfig,
     tls: &MakeRustlsConnect,
 ) -> Result<Client> {
-    let mut target = config.named(target.clone());
-    target.connect_timeout(config.connect_timeout);
+    let target = impatient(config.named(target.clone()), config.connect_timeout);
     let (client, connection) = target.connect(tls.clone()).await.map_err(|error| {
         let place = place(&target);
         Error::setup(format!("the database {place} cannot be reached: {}", chain(&error)))

@@ -103,15 +103,33 @@ impl Connections {
     }
 
     /// Asks for an answer and waits a second for it: `overloaded` if all connections are taken
-    /// for as long, so that nobody was asked, and `unavailable` if there is no answer.
+    /// for so long that there is no time to ask, and `unavailable` if there is no answer.
     pub(super) async fn ping(&self) -> Result<()> {
+        let started = Instant::now();
         let waits = Timeouts { wait: Some(PING_WAIT), ..self.pool.timeouts() };
-        let asked = async {
-            let connection = self.acquire_within(&waits, None).await?;
-            connection.under_way(connection.check_connection()).await.map_err(translate)
+        let connection = timeout(PING, self.acquire_within(&waits, None)).await;
+        let waited = started.elapsed();
+        let connection = match connection {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) if error.code() == ErrorCode::Overloaded && !self.is_all_made() => {
+                return Err(unavailable().because(error));
+            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(unavailable()),
         };
-        let answer = timeout(PING, asked).await;
-        answer.unwrap_or_else(|_| Err(unavailable()))
+        let asked = connection.under_way(connection.check_connection());
+        match timeout(PING.saturating_sub(waited), asked).await {
+            Ok(answer) => answer.map_err(translate),
+            Err(_) if waited > PING / 4 => Err(busy()),
+            Err(_) => Err(unavailable()),
+        }
+    }
+
+    /// Whether there are as many connections as there may be. Where there are not, whoever
+    /// waits for one waits for PostgreSQL.
+    fn is_all_made(&self) -> bool {
+        let status = self.pool.status();
+        status.size >= status.max_size
     }
 
     async fn acquire_within(
@@ -151,7 +169,7 @@ impl Connections {
 
 /// Gives a peer that is gone without a word up, so that its connections do not stay in the
 /// pool for as long as the system goes on trying. What the URL says goes first.
-fn impatient(mut target: Config, connect_timeout: Duration) -> Config {
+pub(super) fn impatient(mut target: Config, connect_timeout: Duration) -> Config {
     target.connect_timeout(connect_timeout);
     if target.get_tcp_user_timeout().is_none() {
         target.tcp_user_timeout(TCP_USER_TIMEOUT);

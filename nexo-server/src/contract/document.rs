@@ -19,7 +19,7 @@ strings. Unknown fields and parameters are refused; answers may get further fiel
 
 Every error is a problem document (RFC 9457) with a stable `code`. `GET` routes answer `HEAD` too, and \
 every path `OPTIONS`; other methods are answered 405, and unknown paths 404 with `route_not_found`. \
-Browsers of the origins that the server lets in get the `Access-Control-*` headers too. What is no \
+Browsers of the origins that the server lets in get `Access-Control-*` and `Vary` headers too. What is no \
 HTTP at all is answered a bare 400, and a head of more than 64 KiB or 100 fields may get a bare 414 or 431, without a \
 problem and without these headers; then the connection ends.
 

@@ -4,13 +4,26 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use nexo_core::model::ErrorCode;
 
 use crate::config::HttpConfig;
+use crate::failure::Failure;
+use crate::respond::Reply;
 
 /// Milliseconds that a gateway waits for the answer. Only a trusted proxy's is
 /// believed: from others it would be a way to have work begun and given up.
 pub(crate) const X_REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
+
+/// What a service adds to its answer to a request whose time was over, so that the gateway in
+/// front does not have another one begin with it. It goes no further.
+pub(crate) const X_REQUEST_LATE: HeaderName = HeaderName::from_static("x-request-late");
+
+pub(super) fn tell(config: &HttpConfig, failure: &Failure, reply: &mut Reply) {
+    if failure.code() == ErrorCode::Timeout && !config.role.is_entry() {
+        reply.headers_mut().insert(X_REQUEST_LATE, HeaderValue::from_static("1"));
+    }
+}
 
 pub(super) fn limit(config: &HttpConfig, socket: SocketAddr, headers: &HeaderMap) -> Duration {
     let most = config.request_timeout;
@@ -25,8 +38,6 @@ pub(super) fn limit(config: &HttpConfig, socket: SocketAddr, headers: &HeaderMap
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]

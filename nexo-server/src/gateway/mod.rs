@@ -35,7 +35,7 @@ use crate::routes::{Access, Handler, Limit, Route};
 use crate::traffic::{Holder, Place, Rates, Standing};
 
 use access_log::Entry;
-pub(crate) use deadline::X_REQUEST_TIMEOUT;
+pub(crate) use deadline::{X_REQUEST_LATE, X_REQUEST_TIMEOUT};
 pub(crate) use peer::X_FORWARDED_FOR;
 pub(crate) use reply_body::{BrokenOff, ReplyBody};
 pub(crate) use reply_memory::{Held, ReplyMemory, Room};
@@ -75,7 +75,8 @@ pub(crate) async fn serve(
     let ((mut reply, room), failure) = match outcome {
         Ok(admitted) => (admitted, None),
         Err(failure) => {
-            let problem = respond::problem(&failure, parts.uri.path(), id.as_str());
+            let mut problem = respond::problem(&failure, parts.uri.path(), id.as_str());
+            deadline::tell(app.http(), &failure, &mut problem);
             ((problem, Room::default()), Some(failure))
         }
     };

@@ -36,10 +36,15 @@ pub(super) fn of_traffic(
             one(counters.redis_errors() as f64),
         ),
     ];
+    families.push(gauge(
+        "nexo_http_places_taken",
+        "Requests with a place: without probes, and exports until they are written.",
+        one(counters.in_flight() as f64),
+    ));
     if let Some(most) = most_in_flight {
         families.push(gauge(
-            "nexo_http_requests_in_flight_max",
-            "The most requests in flight; beyond it requests are refused, probes aside.",
+            "nexo_http_places_max",
+            "The most places; beyond it requests are shed.",
             one(most as f64),
         ));
     }

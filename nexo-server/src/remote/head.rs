@@ -17,7 +17,9 @@ use super::backend::Backend;
 use super::outbound::Outbound;
 use crate::config::Protocol;
 use crate::extract::Caller;
-use crate::gateway::{TRACEPARENT, TraceContext, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_TIMEOUT};
+use crate::gateway::{
+    TRACEPARENT, TraceContext, X_FORWARDED_FOR, X_REQUEST_ID, X_REQUEST_LATE, X_REQUEST_TIMEOUT,
+};
 
 /// How long the body is, is not among them: that is said by who frames it, and of
 /// one that is not sent it would let the next request pass for it.
@@ -38,7 +40,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Of one connection and not of the reply (RFC 9110, 7.6.1), and what this
 /// process says itself.
-const NOT_RETURNED: [HeaderName; 9] = [
+const NOT_RETURNED: [HeaderName; 10] = [
     CONNECTION,
     DATE,
     HeaderName::from_static("keep-alive"),
@@ -48,6 +50,7 @@ const NOT_RETURNED: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
     X_REQUEST_ID,
+    X_REQUEST_LATE,
 ];
 
 /// A service gives up a little before its gateway does, so that the answer is

@@ -17,6 +17,7 @@ use super::head::Head;
 use super::outbound::{CallerFault, Outbound};
 use crate::config::{RemoteConfig, Service, ServiceUrl};
 use crate::failure::{Failure, Outcome};
+use crate::gateway::X_REQUEST_LATE;
 
 /// Backends that one request is sent to at most.
 const TRIES: usize = 3;
@@ -112,7 +113,8 @@ impl Upstream {
             let begun = Instant::now();
             match backend.send(request, until, &fault).await {
                 Ok((reply, visit)) => {
-                    let is_refused = reply.status() == StatusCode::SERVICE_UNAVAILABLE;
+                    let is_refused = reply.status() == StatusCode::SERVICE_UNAVAILABLE
+                        && !reply.headers().contains_key(X_REQUEST_LATE);
                     // Another one may have a free place, or a database.
                     if is_refused
                         && is_safe
@@ -130,13 +132,11 @@ impl Upstream {
                     let may_repeat = is_safe || request.is_some();
                     tracing::debug!(service = %self.service, backend = %backend.address(), error = crate::failure::chain(&cause), "a backend has failed");
                     last = Some(failure(&cause, may_repeat));
-                    if !until.is_as_long_as(begun.elapsed()) {
-                        break;
-                    }
+                    let has_time = until.is_as_long_as(begun.elapsed());
                     match request {
                         // It costs nobody anything, so it is not counted.
                         Some(request) => body = request.into_body(),
-                        None if is_safe && self.may_try_another(&tried) => {}
+                        None if is_safe && has_time && self.may_try_another(&tried) => {}
                         None => break,
                     }
                 }

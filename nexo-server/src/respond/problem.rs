@@ -180,7 +180,12 @@ pub(crate) fn meaning(code: ErrorCode) -> (StatusCode, &'static str, &'static st
         E::Unavailable => {
             (S::SERVICE_UNAVAILABLE, "Unavailable", "the service is not available: retry later")
         }
-        E::Timeout => (S::SERVICE_UNAVAILABLE, "Timeout", "the answer took too long: retry later"),
+        E::Timeout => (
+            S::SERVICE_UNAVAILABLE,
+            "Timeout",
+            "the answer took too long; a write may have been done all the same: look, or repeat \
+                 it with the same Idempotency-Key",
+        ),
         // `Internal`, and whatever this version does not know.
         _ => (
             S::INTERNAL_SERVER_ERROR,

@@ -54,8 +54,11 @@ impl InFlight {
             Some(places) => places.take(Holder::at(ip), 1).map(Some).ok_or(()),
             None => Ok(None),
         };
-        let of_upload = if is_upload { take(&self.of_uploads) } else { Ok(None) };
-        let (Ok(_of_upload), Ok(_share)) = (of_upload, take(&self.places)) else {
+        let shares = || {
+            let of_upload = if is_upload { take(&self.of_uploads)? } else { None };
+            Ok((take(&self.places)?, of_upload))
+        };
+        let Ok::<_, ()>((_share, _of_upload)) = shares() else {
             self.counters.add_shed();
             return Err(Failure::of(ErrorCode::Overloaded));
         };

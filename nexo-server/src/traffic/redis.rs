@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError, Script};
@@ -21,12 +21,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// So many answers in a row that did not come in time, and Redis is away. One may be late by
-/// itself, as while Redis saves what it has.
-const LATE: u32 = 3;
+/// Redis is away when so many times as long as an answer may take have gone by since the
+/// first of those that were late, and not one has come. A pause, as while it saves what it
+/// has, makes all late that are on their way, and is over soon.
+const LATE: u32 = 2;
 
-/// Redis, as long as it answers. A connection that fails, or a few answers that do not come
-/// in time, close this way for all, so that no other one waits for it, until somebody behind
+/// Redis, as long as it answers. A connection that fails, or answers that do not come for a
+/// while, close this way for all, so that no other one waits for it, until somebody behind
 /// their backs has had an answer.
 #[derive(Debug)]
 pub(super) struct Redis {
@@ -47,8 +48,10 @@ struct Shared {
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
-    /// How many answers in a row were late.
-    late: Arc<AtomicU32>,
+    /// When it was made.
+    since: Instant,
+    /// How many milliseconds later an answer was late, since there was one; 0 for none.
+    late: Arc<AtomicU64>,
     /// So that what was asked over an old one does not end a new one.
     number: u64,
 }
@@ -103,10 +106,12 @@ impl Redis {
         let Some(mut link) = link else { return Err(Uncounted::Away) };
         match self.shared.run(&mut link.connection, takes).await {
             Ok(verdict) => {
-                link.late.store(0, Ordering::Relaxed);
+                if link.late.load(Ordering::Relaxed) != 0 {
+                    link.late.store(0, Ordering::Relaxed);
+                }
                 Ok(verdict)
             }
-            Err(Uncounted::Late) if link.late.fetch_add(1, Ordering::Relaxed) + 1 < LATE => {
+            Err(Uncounted::Late) if !link.is_lost(LATE * self.shared.timeout) => {
                 Err(Uncounted::Late)
             }
             Err(error) => {
@@ -114,6 +119,16 @@ impl Redis {
                 Err(error)
             }
         }
+    }
+}
+
+impl Link {
+    /// An answer was late: whether it was the first in that time, or the last that is
+    /// waited for.
+    fn is_lost(&self, patience: Duration) -> bool {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let first = self.late.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        first.is_err_and(|first| Duration::from_millis(now.saturating_sub(first)) >= patience)
     }
 }
 
@@ -178,7 +193,12 @@ impl Shared {
     fn found(&self, connection: MultiplexedConnection) {
         let number = self.connected.fetch_add(1, Ordering::Relaxed);
         self.counters.set_redis_answers(true);
-        self.link.send_replace(Some(Link { connection, late: Arc::default(), number }));
+        self.link.send_replace(Some(Link {
+            connection,
+            since: Instant::now(),
+            late: Arc::default(),
+            number,
+        }));
     }
 
     /// Many may notice; the first one says so.

@@ -86,20 +86,21 @@ impl Shares {
 
     /// A share, if there is as much, and the holder has then no more than three times
     /// what is left: three quarters of all for one holder, and less for each of several.
-    /// Who has nothing gets what is there; all addresses of a site are held to the same.
+    /// Who has nothing gets what is there. All addresses of a site are held to the same, and
+    /// each of them to twice what is left, so that there is something for its neighbours.
     pub(crate) fn take(&self, holder: Holder, amount: usize) -> Option<Share> {
         let mut state = lock(&self.state);
         let left = state.free.checked_sub(amount)?;
-        let may_have = |before: usize| {
+        let may_have = |before: usize, times: usize| {
             let after = before + amount;
-            before == 0 || after <= self.least || after <= left.saturating_mul(3)
+            before == 0 || after <= self.least || after <= left.saturating_mul(times)
         };
-        let before = state.held(holder);
-        let site = holder.site();
-        if before + amount > self.most
-            || !may_have(before)
-            || site.is_some_and(|site| !may_have(state.held(site)))
-        {
+        let (before, site) = (state.held(holder), holder.site());
+        let may = match site {
+            None => may_have(before, 3),
+            Some(site) => may_have(before, 2) && may_have(state.held(site), 3),
+        };
+        if before + amount > self.most || !may {
             return None;
         }
         state.free = left;
@@ -109,10 +110,13 @@ impl Shares {
         Some(Share { holder, amount, state: self.state.clone() })
     }
 
-    /// How much somebody has who was refused more, for the first time since they have some.
+    /// How much somebody, or their site, has who was refused more, for the first time since
+    /// they have some.
     pub(crate) fn is_news(&self, refused: Holder) -> Option<usize> {
         let mut state = lock(&self.state);
-        let held = state.held.get_mut(&refused)?;
+        let known = |holder: &Holder| state.held.contains_key(holder);
+        let holder = [Some(refused), refused.site()].into_iter().flatten().find(known)?;
+        let held = state.held.get_mut(&holder)?;
         (!std::mem::replace(&mut held.was_refused, true)).then_some(held.amount)
     }
 
@@ -202,11 +206,17 @@ mod tests {
         let held: Vec<_> = (0..1000)
             .filter_map(|network| shares.take(Holder::at(of(network).into()), 1))
             .collect();
-        assert_eq!(held.len(), 48, "as one address");
+        assert_eq!(held.len(), 48, "as one address of IPv4");
+        let refused = Holder::at(of(999).into());
+        assert_eq!([shares.is_news(refused), shares.is_news(refused)], [Some(48), None]);
         let another = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 1);
         assert!(shares.take(Holder::at(another.into()), 1).is_some());
         drop(held);
         assert!(lock(&shares.state).held.is_empty(), "who left is forgotten");
+        let one = Holder::at(of(1).into());
+        let all: Vec<_> = std::iter::from_fn(|| shares.take(one, 1)).collect();
+        assert_eq!(all.len(), 42, "and a neighbour has something, too");
+        assert!(shares.take(Holder::at(of(2).into()), 1).is_some());
     }
 
     #[test]

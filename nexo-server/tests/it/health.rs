@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::harness::{
     Call, SignIn, TestServer, assert_snapshot, config, register, serve_as, until_ready,
 };
+use crate::process::{deadline, pause};
 
 #[tokio::test]
 async fn a_running_server_is_healthy_and_ready() {
@@ -155,11 +156,16 @@ async fn a_busy_server_is_ready_and_one_whose_database_is_silent_is_not() {
             .map(|_| tokio::spawn(Call::to(address, "GET", &path).by(&ada).try_send()))
             .collect();
         let says = async |path: &str, status: u16| {
-            while Call::to(address, "GET", path).send().await.status != status {}
+            let deadline = deadline();
+            loop {
+                let reply = Call::to(address, "GET", path).send().await;
+                if reply.status == status {
+                    return reply;
+                }
+                pause(deadline, "it says how it is").await;
+            }
         };
-        says("/health/crm", 503).await;
-        let crm = Call::to(address, "GET", "/health/crm").send().await.json();
-        assert_eq!(crm["status"], "busy");
+        assert_eq!(says("/health/crm", 503).await.json()["status"], "busy");
         assert_eq!(Call::to(address, "GET", "/ready").send().await.status, 200);
         proxy.swallow();
         says("/ready", 503).await;
