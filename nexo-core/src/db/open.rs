@@ -21,7 +21,6 @@ use super::pool::{Connections, PoolCount, impatient};
 use super::reach::Reach;
 use super::roles::{APP, AUTH, credentials};
 use super::scoped::Scoped;
-use super::sqlstate::translate;
 use super::transaction::Transaction;
 use super::unit_of_work::UnitOfWork;
 use super::{catalog, migrate::check_version, pooler, tls};
@@ -199,7 +198,8 @@ impl Database {
         let mut leaked = String::new();
         for reach in [Reach::Account, limited] {
             let connection = self.0.app.connections(reach).acquire().await?;
-            let rows = connection.query_typed(SQL, &[]).await.map_err(translate)?;
+            let rows =
+                connection.query_typed(SQL, &[]).await.map_err(super::sqlstate::translate)?;
             leaked.push_str(rows[0].get(0));
         }
         Ok(leaked)
