@@ -117,6 +117,11 @@ impl TestServer {
     }
 }
 
+/// How many entries of audit logs no seal covers.
+pub(crate) const UNSEALED: &str = "select count(*) from nexo.audit_log as entry where not exists (
+    select from nexo.audit_seals as seal where seal.account_id = entry.account_id
+        and (seal.tx, seal.last_id) >= (entry.tx, entry.id))";
+
 /// A free port, and no limits: a test sends as much in a second as people do in a
 /// minute.
 pub(crate) fn config() -> HttpConfig {

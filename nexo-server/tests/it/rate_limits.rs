@@ -54,6 +54,14 @@ pub(crate) fn passed(replies: &[Reply]) -> usize {
     passed
 }
 
+/// What was left after each of those that passed, the least first.
+pub(crate) fn remaining(replies: &[Reply]) -> Vec<u64> {
+    let passed = replies.iter().filter(|reply| reply.status == 200);
+    let mut left: Vec<_> = passed.map(|reply| number(reply, "ratelimit-remaining")).collect();
+    left.sort_unstable();
+    left
+}
+
 pub(crate) fn number(reply: &Reply, header: &str) -> u64 {
     let value = reply.header(header).unwrap_or_else(|| panic!("no {header}: {reply:?}"));
     value.parse().unwrap()

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::harness::{Call, SignIn, User, config, register, serve_as, until_ready};
+use crate::harness::{Call, SignIn, UNSEALED, User, config, register, serve_as, until_ready};
 use crate::process::{deadline, pause};
 use crate::program::{Program, command};
 
@@ -237,11 +237,8 @@ async fn what_a_service_writes_is_sealed_by_it() {
     let ada = auth.register("ada").await;
     let superuser = database.superuser().await;
     let until_sealed = async || {
-        let left = "select count(*) from nexo.audit_log as entry where not exists (
-            select from nexo.audit_seals as seal where seal.account_id = entry.account_id
-                and (seal.tx, seal.last_id) >= (entry.tx, entry.id))";
         let deadline = deadline();
-        while superuser.query_one(left, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        while superuser.query_one(UNSEALED, &[]).await.unwrap().get::<_, i64>(0) > 0 {
             pause(deadline, "all entries are sealed").await;
         }
     };
